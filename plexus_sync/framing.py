@@ -1,0 +1,215 @@
+"""Bytes in, messages out: the receiving half of RFC 6455, without I/O.
+
+The caller reads from its socket straight into :meth:`FrameReader.room` and says how many bytes
+came; :meth:`FrameReader.received` returns the messages that are now complete. One large read thus
+gives many messages, each copied once, out of one buffer.
+"""
+
+from __future__ import annotations
+
+from typing import List, Optional, Union
+
+import attrs
+
+__all__ = ["CloseFrame", "FrameReader", "Violation"]
+
+SMALL = 8 * 1024  # what a quiet stream costs; a telemetry frame of 50 points fits
+LARGE = 256 * 1024  # a busy stream's reads; above it only a larger message makes the buffer grow
+
+# First byte of a frame, RFC 6455 section 5.2: FIN, three reserved bits, four bits of opcode.
+_FIN = 0x80
+_RESERVED = 0x70
+_OPCODE = 0x0F
+_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+_OPCODES = frozenset((_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG))
+_WHOLE_TEXT = _FIN | _TEXT
+
+_CONTROL_LIMIT = 125  # section 5.5
+_MASKED = 0x80  # section 5.1: a server must not mask
+
+# Section 7.4: codes that may stand in a close frame; 1012 to 1014 were registered later.
+_CLOSE_CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
+
+
+@attrs.frozen
+class CloseFrame:
+    """The peer's close frame; ``code`` is 1005 where it held none (section 7.1.5)."""
+
+    code: int
+    reason: str
+
+
+@attrs.frozen
+class Violation:
+    """What the peer did wrong, and the close code that tells it so (section 7.4.1)."""
+
+    code: int
+    reason: str
+
+
+class _Broken(Exception):
+    """Ends the parsing of one read; never leaves this module."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.violation = Violation(code, reason)
+
+
+class FrameReader:
+    """Cuts messages out of a byte stream.
+
+    ``pings`` and ``pongs`` collect the payloads of control frames for the caller to take;
+    ``end`` is None until a close frame or a violation has come, after which nothing is read.
+    Messages that were complete before the end are returned all the same.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_end",
+        "_fragments",
+        "_fragments_text",
+        "_limit",
+        "_start",
+        "_view",
+        "end",
+        "pings",
+        "pongs",
+    )
+
+    def __init__(self, max_message_bytes: int) -> None:
+        self._limit = max_message_bytes
+        self._allocate(SMALL)
+        self._start = self._end = 0  # what is received and not yet cut out
+        self._fragments = bytearray()
+        self._fragments_text: Optional[bool] = None  # None: no fragmented message under way
+        self.pings: List[bytes] = []
+        self.pongs: List[bytes] = []
+        self.end: Union[CloseFrame, Violation, None] = None
+
+    def _allocate(self, size: int) -> None:
+        self._buffer = bytearray(size)
+        self._view = memoryview(self._buffer)
+
+    def room(self) -> memoryview:
+        """Return the place for the next bytes; it is never empty."""
+        if self._start == self._end:
+            self._start = self._end = 0
+        elif self._end == len(self._buffer):
+            self._make_room()
+        return self._view[self._end :]
+
+    def _make_room(self) -> None:
+        """Move the begun frame to the front, of a larger buffer where that pays."""
+        rest = self._view[self._start : self._end].tobytes()
+        size = len(self._buffer)
+        # A read that filled the buffer has left more in the socket, so the next may bring more at
+        # once. Past LARGE only a message that is truly coming in, by its bytes, is worth memory.
+        if size < LARGE or len(rest) * 2 > size:
+            self._allocate(size * 2)
+        self._buffer[: len(rest)] = rest
+        self._start, self._end = 0, len(rest)
+
+    def shrink(self) -> None:
+        """Give memory back; for the caller to say when the stream has gone quiet."""
+        if self._start == self._end and len(self._buffer) > SMALL:
+            self._allocate(SMALL)
+            self._start = self._end = 0
+
+    def received(self, count: int) -> List[bytes]:
+        """Take ``count`` bytes that stand in ``room()``; return the messages now complete."""
+        self._end += count
+        messages: List[bytes] = []
+        try:
+            self._cut(messages)
+        except _Broken as broken:
+            self.end = broken.violation
+        return messages
+
+    def _cut(self, messages: List[bytes]) -> None:
+        """Cut out whole frames; the loop that every byte of every stream goes through."""
+        buffer, view, position, end = self._buffer, self._view, self._start, self._end
+        while self.end is None and end - position >= 2:
+            first = buffer[position]
+            length = buffer[position + 1]
+            body = position + 2
+            if length == 126:
+                body += 2
+                if end < body:
+                    break
+                length = (buffer[position + 2] << 8) | buffer[position + 3]
+            elif length == 127:
+                body += 8
+                if end < body:
+                    break
+                length = int.from_bytes(view[position + 2 : body], "big")
+            elif length & _MASKED:
+                raise _Broken(1002, "the server sent a masked frame")
+            if first != _WHOLE_TEXT or self._fragments_text is not None or length > self._limit:
+                self._check_head(first, length)
+            after = body + length
+            if after > end:
+                break
+            payload = view[body:after].tobytes()
+            self._start = position = after
+            if first == _WHOLE_TEXT:
+                if not payload.isascii():
+                    _check_utf8(payload)
+                messages.append(payload)
+            elif first & 0x08:
+                self._control(first & _OPCODE, payload)
+            else:
+                self._fragment(first, payload, messages)
+
+    def _check_head(self, first: int, length: int) -> None:
+        opcode = first & _OPCODE
+        if first & _RESERVED:
+            raise _Broken(1002, "the server set a reserved bit")
+        if opcode not in _OPCODES:
+            raise _Broken(1002, f"the server sent the unknown opcode {opcode}")
+        if opcode & 0x08:
+            if not first & _FIN or length > _CONTROL_LIMIT:
+                raise _Broken(1002, "the server sent a control frame fragmented or too long")
+            return
+        if (opcode == _CONTINUATION) != (self._fragments_text is not None):
+            raise _Broken(1002, "the server sent fragments out of order")
+        if len(self._fragments) + length > self._limit:
+            raise _Broken(1009, f"the server sent a message of more than {self._limit} bytes")
+
+    def _control(self, opcode: int, payload: bytes) -> None:
+        if opcode == _PING:
+            self.pings.append(payload)
+        elif opcode == _PONG:
+            self.pongs.append(payload)
+        else:
+            self.end = _parse_close(payload)
+
+    def _fragment(self, first: int, payload: bytes, messages: List[bytes]) -> None:
+        """Take one frame of a message that is binary or fragmented."""
+        if self._fragments_text is None:
+            self._fragments_text = (first & _OPCODE) == _TEXT
+        self._fragments += payload  # amortised: endless tiny fragments cost what they bring
+        if not first & _FIN:
+            return
+        message = bytes(self._fragments)
+        if self._fragments_text:
+            _check_utf8(message)
+        self._fragments = bytearray()
+        self._fragments_text = None
+        messages.append(message)
+
+
+def _check_utf8(payload: bytes) -> None:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        raise _Broken(1007, "the server sent text that is no UTF-8") from None
+
+
+def _parse_close(payload: bytes) -> CloseFrame:
+    if not payload:
+        return CloseFrame(1005, "")
+    code = int.from_bytes(payload[:2], "big")
+    if len(payload) == 1 or not (code in _CLOSE_CODES or 3000 <= code <= 4999):
+        raise _Broken(1002, "the server sent a malformed close frame")
+    _check_utf8(payload[2:])
+    return CloseFrame(code, payload[2:].decode())
