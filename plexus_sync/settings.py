@@ -1,0 +1,261 @@
+"""What the caller decides for all streams, checked at once; and the API key, kept out of sight."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import ssl
+from pathlib import Path
+from typing import Any, Callable, List, Optional, Union
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore
+
+import attrs
+
+from .errors import ConfigError
+from .reconnect import Reconnect
+from .streams import is_count, is_duration
+
+__all__ = ["ApiKey", "KeySource", "Proxy", "Secret", "Settings"]
+
+DEFAULT_BASE_URL = "wss://api.plexus.company"
+KEY_VARIABLE = "PLEXUS_API_KEY"  # this, then the file: the order of the vendor's own SDK
+URL_VARIABLE = "PLEXUS_DATA_API_URL"
+KEY_FILE = Path("~") / ".plexus" / "config.json"
+
+ApiKey = Union[str, Callable[[], str], None]
+
+
+class Secret:
+    """A text that no repr, log or pickle shows."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text; keep it out of variables, which tracebacks may show."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a secret cannot be pickled or copied")
+
+
+class KeySource:
+    """The API key, from an argument, a callable, the environment or the vendor's file."""
+
+    def __init__(self, api_key: ApiKey) -> None:
+        self._callable = api_key if callable(api_key) else None
+        self._fixed: Optional[Secret] = None
+        self._seen: List[Secret] = []  # every key that was handed out, newest last, for scrub()
+        if isinstance(api_key, str):
+            self._fixed = self._checked(api_key, "api_key")
+        elif api_key is not None and self._callable is None:
+            raise ConfigError(
+                f"api_key is a {type(api_key).__name__}: it must be a str, or a callable that "
+                "returns one"
+            )
+
+    def resolve(self) -> None:
+        """Find the key that no argument gave; ConfigError where there is none."""
+        if self._callable is not None or self._fixed is not None:
+            return
+        variable = os.environ.get(KEY_VARIABLE, "").strip()
+        if variable:
+            self._fixed = self._checked(variable, KEY_VARIABLE)
+            return
+        self._fixed = self._from_file(KEY_FILE.expanduser())
+
+    def fetch(self) -> Secret:
+        """Return the key for one attempt; whatever the caller's callable raises comes through."""
+        if self._callable is not None:
+            return self._checked(self._callable(), "the key that api_key() returned")
+        assert self._fixed is not None, "resolve() comes first"
+        return self._fixed
+
+    def scrub(self, text: str) -> str:
+        """Return the text with every key that was ever handed out taken out of it."""
+        for secret in self._seen:
+            text = text.replace(secret.reveal(), "[api key]")
+        return text
+
+    def _checked(self, key: Any, name: str) -> Secret:
+        # Neither the value nor its length is told: this message may end up anywhere.
+        if not isinstance(key, str):
+            raise ConfigError(f"{name} is a {type(key).__name__}: it must be a str")
+        if not key or not key.isprintable() or " " in key:
+            raise ConfigError(
+                f"{name} is empty or holds spaces or control characters: it must be the key alone, "
+                "such as plx_..."
+            )
+        for secret in self._seen:
+            if secret.reveal() == key:
+                return secret
+        self._seen = [*self._seen[-9:], Secret(key)]
+        return self._seen[-1]
+
+    def _from_file(self, path: Path) -> Secret:
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(
+                f"no API key: pass api_key=, set {KEY_VARIABLE}, or put api_key into {path}"
+            ) from None
+        except (OSError, ValueError) as error:
+            # The text of a JSON error may show what stands in the file.
+            raise ConfigError(
+                f"the API key cannot be read from {path} ({type(error).__name__}): mend the file, "
+                f"pass api_key= or set {KEY_VARIABLE}"
+            ) from None
+        if not isinstance(found, dict) or "api_key" not in found:
+            raise ConfigError(
+                f"{path} holds no api_key: add it, pass api_key= or set {KEY_VARIABLE}"
+            )
+        return self._checked(found["api_key"], f"api_key in {path}")
+
+    def __repr__(self) -> str:
+        return "KeySource(...)"
+
+
+@attrs.frozen
+class Proxy:
+    """A proxy to go through; ``scheme`` is http, socks4, socks4a, socks5 or socks5h."""
+
+    scheme: str
+    host: str
+    port: int
+    username: Optional[str] = None
+    password: Optional[str] = attrs.field(default=None, repr=False)
+
+
+_PROXY_PORTS = {"http": 8080, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
+
+
+def _split(field: str, value: Any, shown: object) -> SplitResult:
+    """Split a URL that has a host and a valid port; ``shown`` is what an error may show."""
+    refusal = f"{field}={shown!r} is not allowed: it must be a URL such as "
+    example = DEFAULT_BASE_URL if field == "base_url" else "http://proxy.example:8080"
+    if not isinstance(value, str) or not value.isprintable() or " " in value:
+        raise ConfigError(refusal + example)
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # a property that checks
+        (parts.hostname or "").encode("idna")
+    except ValueError:  # UnicodeError is one
+        raise ConfigError(refusal + example) from None
+    if not parts.hostname:
+        raise ConfigError(refusal + example)
+    return parts
+
+
+def _parse_proxy(value: str) -> Proxy:
+    # A proxy's URL may hold a password: no message shows it.
+    parts = _split("proxy", value, "...")
+    if parts.scheme not in _PROXY_PORTS:
+        raise ConfigError(
+            f"proxy has the scheme {parts.scheme!r}: it must be one of {', '.join(_PROXY_PORTS)}"
+        )
+    return Proxy(
+        parts.scheme,
+        str(parts.hostname),
+        parts.port or _PROXY_PORTS[parts.scheme],
+        unquote(parts.username) if parts.username else None,
+        unquote(parts.password) if parts.password else None,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_base_url(value: Any, allow_insecure: bool) -> None:
+    parts = _split("base_url", value, "..." if isinstance(value, str) and "@" in value else value)
+    if parts.scheme not in ("ws", "wss"):
+        raise ConfigError(
+            f"base_url={value!r} is not allowed: it must begin with wss:// (or ws://)"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError("base_url must not hold a user or password: the key goes into api_key")
+    if parts.query or parts.fragment:
+        raise ConfigError(f"base_url={value!r} is not allowed: it must have no query or fragment")
+    if parts.scheme == "ws" and not allow_insecure and not _is_loopback(str(parts.hostname)):
+        raise ConfigError(
+            f"base_url={value!r} is not allowed: ws:// would send the API key in clear text; "
+            "use wss://, or allow_insecure=True"
+        )
+
+
+def _check_bool(instance: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{attribute.name}={value!r} is not allowed: it must be True or False")
+
+
+def _check_seconds(instance: Any, attribute: Any, value: Any) -> None:
+    if not is_duration(value):
+        raise ConfigError(f"{attribute.name}={value!r} is not allowed: it must be seconds above 0")
+
+
+def _default_base_url(value: Optional[str]) -> str:
+    if value is None:
+        return os.environ.get(URL_VARIABLE, "").strip() or DEFAULT_BASE_URL
+    return value
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Settings:
+    """Everything that holds for all streams of one subscription."""
+
+    keys: KeySource = attrs.field(repr=False)
+    allow_insecure: bool = attrs.field(default=False, validator=_check_bool)
+    base_url: str = attrs.field(default=None, converter=_default_base_url)
+    reconnect: Reconnect = attrs.field(factory=Reconnect)
+    connect_timeout: float = attrs.field(default=10.0, validator=_check_seconds)
+    ping_interval: float = attrs.field(default=20.0, validator=_check_seconds)
+    ping_timeout: float = attrs.field(default=20.0, validator=_check_seconds)
+    max_frame_bytes: int = attrs.field(default=16 * 1024 * 1024)
+    compression: Optional[str] = attrs.field(default=None)
+    keep_raw: bool = attrs.field(default=False, validator=_check_bool)
+    ssl_context: Optional[ssl.SSLContext] = attrs.field(default=None)
+    proxy: Optional[str] = attrs.field(default=None, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        _check_base_url(self.base_url, self.allow_insecure)
+        if not isinstance(self.reconnect, Reconnect):
+            raise ConfigError(
+                f"reconnect={self.reconnect!r} is not allowed: it must be a Reconnect(...)"
+            )
+        if not is_count(self.max_frame_bytes):
+            raise ConfigError(
+                f"max_frame_bytes={self.max_frame_bytes!r} is not allowed: it must be a whole "
+                "number of bytes, 1 or more"
+            )
+        if self.compression is not None:
+            raise ConfigError(
+                f"compression={self.compression!r} is not allowed: this version knows None only"
+            )
+        if self.ssl_context is not None and not isinstance(self.ssl_context, ssl.SSLContext):
+            raise ConfigError(
+                f"ssl_context={self.ssl_context!r} is not allowed: it must be an ssl.SSLContext"
+            )
+        if self.proxy not in (None, "env"):
+            _parse_proxy(self.proxy)
+
+    def proxy_for(self, host: str, port: int, secure: bool) -> Optional[Proxy]:
+        """Return the proxy for a host, None to go there directly."""
+        if self.proxy != "env":
+            return None if self.proxy is None else _parse_proxy(self.proxy)
+        found = getproxies_environment()
+        url = found.get("https" if secure else "http") or found.get("all")
+        if not url or proxy_bypass_environment(f"{host}:{port}", found):
+            return None
+        return _parse_proxy(url if "://" in url else f"http://{url}")
