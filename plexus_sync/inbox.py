@@ -1,0 +1,225 @@
+"""Where readers and the dispatcher meet: a lane for each stream, fair turns, one wake-up a batch.
+
+The hand-over uses ``SimpleQueue`` and no condition variable, because its ``put`` may be called
+from a signal handler at any moment, and what was put stays there for whoever asks next.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from queue import Empty, SimpleQueue
+from typing import Any, Callable, Deque, Dict, List, Optional, Set, Tuple, Union
+
+from .buffers import BufferFull, Entry, Taken, new_buffer
+from .deadline import Deadline
+from .decode import StreamDecoder
+from .errors import PlexusError
+from .frames import Gap
+from .state import StateChange
+from .streams import Stream
+
+__all__ = ["Inbox", "Lane", "LaneFull", "Notice"]
+
+Notice = Union[StateChange, PlexusError]
+
+
+class LaneFull(Exception):
+    """A buffer with overflow="error" was full."""
+
+
+class Inbox:
+    """All lanes of one subscription, and what its readers have to tell beside frames."""
+
+    def __init__(self) -> None:
+        # Lanes that have something, each at most once; None only wakes the dispatcher.
+        self.ready: SimpleQueue[Optional[Lane]] = SimpleQueue()
+        # State changes and errors overtake frames, so they are not in the lanes.
+        self.notices: Deque[Notice] = deque()
+        self.live: Set[object] = set()  # the readers that may still bring something
+        self._watchers: List[SimpleQueue[None]] = []
+
+    def tell(self, notice: Notice) -> None:
+        """Leave a notice for ``on_state`` or ``on_error``."""
+        self.notices.append(notice)
+        self.wake()
+
+    def wake(self) -> None:
+        """Make the dispatcher and everybody in ``wait_until`` look around."""
+        self.ready.put(None)
+        self.wake_watchers()
+
+    def wake_watchers(self) -> None:
+        """Make everybody in ``wait_until`` look around."""
+        for watcher in tuple(self._watchers):
+            watcher.put(None)
+
+    def wait_until(self, predicate: Callable[[], bool], deadline: Deadline) -> bool:
+        """Wait until the predicate holds, which is looked at after each wake; return whether."""
+        watcher: SimpleQueue[None] = SimpleQueue()
+        self._watchers.append(watcher)
+        try:
+            while not predicate():
+                watcher.get(timeout=deadline.remaining())
+        except Empty:
+            return predicate()
+        finally:
+            self._watchers.remove(watcher)
+        return True
+
+
+class Lane:
+    """The way of one stream's frames from its reader to the dispatcher, and their accounting.
+
+    Counters up to ``dropped`` belong to the reader and change under the lock; those from
+    ``delivered`` on belong to the dispatcher, which alone writes them and needs no lock.
+    """
+
+    def __init__(self, stream: Stream, inbox: Inbox, keep_raw: bool) -> None:
+        self.stream = stream
+        self.decoder = StreamDecoder(stream, keep_raw)
+        self._inbox = inbox
+        self._buffer = new_buffer(stream)
+        self._blocks = stream.buffer.overflow == "block"
+        # Half, so that reader and dispatcher do not wake each other for every single frame.
+        self._low_water = stream.buffer.size // 2
+        # Guards the buffer and the flags below between reader, dispatcher and status(); held for a
+        # few operations on data, never while anybody waits. Re-entrant, because a signal handler
+        # that calls close() may interrupt a dispatcher that holds it.
+        self._lock = threading.RLock()
+        self._scheduled = False  # stands in inbox.ready, or is in the dispatcher's hands
+        self._closed = False
+        self._blocked = False  # the reader waits for room
+        self._room: SimpleQueue[None] = SimpleQueue()
+        self.received = 0
+        self.bytes = 0
+        self.filtered_early = 0
+        self.dropped = 0
+        self.last_frame_at: Optional[float] = None
+        self.delivered = 0
+        self.filtered_late = 0
+        self.bad = 0
+        self.points = 0
+        self.gaps = 0
+
+    # For the reader.
+
+    def put(self, entries: List[Entry]) -> int:
+        """Put one read's frames; return how many frames were dropped.
+
+        Waits for room where the policy is to block; raises LaneFull where it is to fail.
+        """
+        dropped = index = 0
+        while index < len(entries):
+            with self._lock:
+                if self._closed:
+                    break
+                index, lost = self._fill(entries, index)
+                dropped += lost
+                self._schedule()
+                self._blocked = full = index < len(entries)
+            if full:
+                if not self._blocks:
+                    raise LaneFull
+                self._room.get()  # perhaps too early, for a token that is left over: then again
+        return dropped
+
+    def put_gap(self, gap: Optional[Gap]) -> None:
+        """Put a Gap behind the frames that are there; None is none."""
+        if gap is not None:
+            with self._lock:
+                if not self._closed:
+                    self._buffer.put_gap(gap)
+                    self._schedule()
+
+    def count_filtered(self, text: bytes, at: float) -> None:
+        """Count a frame that the reader filtered."""
+        with self._lock:
+            if not self._closed:
+                self._count(text, at)
+                self.filtered_early += 1
+
+    # For the dispatcher.
+
+    def take(self) -> Taken:
+        """Take what is to be handed over next; nothing where the lane is empty."""
+        with self._lock:
+            taken = self._buffer.take()
+            if self._blocked and len(self._buffer) <= self._low_water:
+                self._blocked = False
+                self._room.put(None)
+        return taken
+
+    def end_turn(self) -> None:
+        """Go to the back of the row, or out of it where nothing waits."""
+        with self._lock:
+            self._scheduled = False
+            if not self.empty():
+                self._schedule()
+
+    def empty(self) -> bool:
+        """Return whether nothing waits, not even a Gap."""
+        return self._buffer.empty()
+
+    # For anybody.
+
+    def close(self) -> None:
+        """Discard what waits, take nothing more, and let a reader go that waits for room."""
+        with self._lock:
+            self._closed = True
+            self._buffer.clear()
+        self._room.put(None)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
+
+    def figures(self) -> Dict[str, Any]:
+        """Return the counters as the fields of a StreamStatus that have their names."""
+        with self._lock:
+            # The dispatcher may be counting at this moment, but only frames received before: so
+            # what is neither here nor there still waits, or is in its hands.
+            delivered, bad = self.delivered, self.bad
+            filtered = self.filtered_early + self.filtered_late
+            rest = self.received - delivered - self.dropped - filtered - bad
+            return {
+                "received": self.received,
+                "delivered": delivered,
+                "dropped": self.dropped,
+                "filtered": filtered,
+                "bad": bad,
+                "discarded": rest if self._closed else 0,
+                "buffered": 0 if self._closed else rest,
+                "points": self.points,
+                "bytes": self.bytes,
+                "gaps": self.gaps,
+                "last_frame_at": self.last_frame_at,
+            }
+
+    def _fill(self, entries: List[Entry], index: int) -> Tuple[int, int]:
+        """Offer entries from index on until one has no room; return its index and the dropped."""
+        dropped = 0
+        offer = self._buffer.offer
+        try:
+            while index < len(entries):
+                entry = entries[index]
+                dropped += offer(entry)
+                self._count(entry[0], entry[1])
+                index += 1
+        except BufferFull:
+            if not self._blocks:  # the frame that breaks the buffer is dropped
+                self._count(entry[0], entry[1])
+                dropped += 1
+        self.dropped += dropped
+        return index, dropped
+
+    def _count(self, text: bytes, at: float) -> None:
+        self.received += 1
+        self.bytes += len(text)
+        self.last_frame_at = at
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._inbox.ready.put(self)
