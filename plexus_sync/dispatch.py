@@ -1,0 +1,162 @@
+"""From the lanes to the callbacks: decode, hand over in fair turns, tell what happened."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import Callable, Deque, Optional, Tuple, Union
+
+from .buffers import Entry
+from .callbacks import Callbacks
+from .deadline import Deadline
+from .decode import frame_error
+from .errors import FrameError
+from .frames import ErrorFrame, Frame, Gap, TelemetryFrame
+from .inbox import Inbox, Lane
+from .throttle import Throttle
+
+__all__ = ["Dispatcher", "Finished"]
+
+TURN = 0.001  # seconds that one stream may go on while others wait
+
+
+class Finished(Exception):
+    """Nothing waits and nothing more can come."""
+
+
+class Dispatcher:
+    """Hands over one frame at a time, on whichever thread asks for it."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        callbacks: Callbacks,
+        scrub: Callable[[str], str],
+    ) -> None:
+        self._inbox = inbox
+        self._callbacks = callbacks
+        self._scrub = scrub
+        self._throttle = Throttle()
+        self._turns: Deque[Lane] = deque()  # lanes taken from inbox.ready; the first has its turn
+        self._turn_ends = 0.0
+        self._turn_used = False  # every turn hands over something, however short it is
+        self._in_hand: Deque[Tuple[Lane, Union[Entry, Gap]]] = deque()
+        # get() may be called by several threads: one at a time takes, decodes and counts. Not held
+        # while anybody waits or user code runs. Re-entrant, for signal handlers.
+        self._lock = threading.RLock()
+        self._telling = threading.Lock()  # never waited for
+        self._calling_thread: Optional[int] = None
+        self.idle = True  # waits for something to do
+
+    def next(self, deadline: Deadline, finished: Callable[[], bool]) -> Frame:
+        """Return the next frame or Gap; the notices before it are told on the way.
+
+        Raises ``Empty`` when the time is up and ``Finished`` when ``finished()`` says so.
+        """
+        inbox = self._inbox
+        while True:
+            if inbox.notices:
+                self.tell_notices()
+            frame = self._take()
+            if frame is not None:
+                return frame
+            if finished():
+                raise Finished
+            self._wait(deadline)
+
+    def call(self, thing: object) -> None:
+        """Call the callbacks for a frame, Gap or notice."""
+        self._calling_thread = threading.get_ident()
+        try:
+            self._callbacks.call(thing)
+        finally:
+            self._calling_thread = None
+
+    def is_calling(self) -> bool:
+        """Return whether the caller is itself inside a callback."""
+        return self._calling_thread == threading.get_ident()
+
+    def tell_notices(self) -> None:
+        """Call ``on_state`` and ``on_error`` with what has happened."""
+        # Of several threads in get() one tells; a callback that calls get() itself does not.
+        if not self._telling.acquire(blocking=False):
+            return
+        try:
+            while self._inbox.notices:
+                self.call(self._inbox.notices.popleft())
+        finally:
+            self._telling.release()
+
+    def _wait(self, deadline: Deadline) -> None:
+        self.idle = True
+        if not self._inbox.live:
+            self._inbox.wake_watchers()  # somebody may wait for all to be handed over
+        try:
+            lane = self._inbox.ready.get(timeout=deadline.remaining())
+        finally:
+            self.idle = False
+        if lane is not None:
+            self._turns.append(lane)
+            self._turn_ends = time.monotonic() + TURN
+
+    def _take(self) -> Optional[Frame]:
+        """Return the next frame of whose turn it is; None where nobody has anything."""
+        with self._lock:
+            while True:
+                if self._in_hand:
+                    lane, item = self._in_hand.popleft()
+                    frame = self._finish(lane, item)
+                    if frame is not None or self._inbox.notices:
+                        return frame
+                    continue
+                if not self._turns:
+                    return None
+                lane = self._turns[0]
+                if self._turn_used and self._turn_is_over():
+                    self._end_turn()
+                    continue
+                taken = lane.take()
+                self._turn_used = True
+                if not taken:
+                    self._end_turn()
+                for item in taken:
+                    self._in_hand.append((lane, item))
+
+    def _turn_is_over(self) -> bool:
+        return not self._inbox.ready.empty() and time.monotonic() >= self._turn_ends
+
+    def _end_turn(self) -> None:
+        self._turns.popleft().end_turn()
+        self._turn_used = False
+        self._turn_ends = time.monotonic() + TURN
+
+    def _finish(self, lane: Lane, item: Union[Entry, Gap]) -> Optional[Frame]:
+        """Decode and count; None where there is nothing to hand over."""
+        if lane.closed:
+            return None  # it counts as discarded
+        if isinstance(item, Gap):
+            lane.gaps += 1
+            return item
+        text, received_at, wire = item
+        try:
+            frame = lane.decoder.frame(text, received_at, wire)
+        except FrameError as error:
+            lane.bad += 1
+            self._tell_bad_frame(lane, text, error)
+            return None
+        if frame is None:
+            lane.filtered_late += 1
+            return None
+        lane.delivered += 1
+        if isinstance(frame, TelemetryFrame):
+            lane.points += len(frame.points)
+        elif isinstance(frame, ErrorFrame):
+            message = self._scrub(f"{lane.stream}: the service reports: {frame.message}")
+            self._throttle.warning(f"{lane.stream} error frame", message)
+        return frame
+
+    def _tell_bad_frame(self, lane: Lane, text: bytes, error: FrameError) -> None:
+        told = frame_error(text, error.reason, lane.stream, self._scrub)
+        self._throttle.warning(f"{lane.stream} bad frame", str(told))
+        self._inbox.notices.append(told)

@@ -1,0 +1,368 @@
+"""The face of the library: registration, start and end, and the two ways to receive."""
+
+from __future__ import annotations
+
+import os
+import queue
+import ssl
+import threading
+from types import TracebackType
+from typing import Any, Callable, Dict, Iterator, List, Optional, Type, TypeVar
+
+from .deadline import Deadline
+from .dispatch import Dispatcher, Finished
+from .errors import Closed, ConfigError, PlexusError, StreamError
+from .frames import Frame
+from .inbox import Inbox
+from .reader import Reader
+from .reconnect import Reconnect
+from .registration import Registration
+from .settings import ApiKey, KeySource, Settings
+from .state import State, StateChange
+from .status import StreamStatus
+from .streams import LogsStream, MetricsStream, Stream, VideoStream, is_duration
+
+__all__ = ["Subscription"]
+
+S = TypeVar("S", bound="Subscription")
+
+_STARTED = frozenset((State.OPEN, State.ENDED))
+
+
+class Subscription(Registration):
+    """Watches any number of streams, each on a socket and a thread of its own.
+
+    Either callbacks are registered, and :meth:`run` calls them on the caller's thread, or
+    :meth:`start` (``with``) on a background thread; or none are, and the subscription is a queue
+    to :meth:`get` from or to iterate over.
+
+    Nothing connects before :meth:`start`, :meth:`run`, :meth:`get` or ``with``. It is for single
+    use: closed is closed.
+
+    ``api_key``: a str; or a callable that returns a fresh one, called on the stream's thread before
+    every attempt; without it the environment's ``PLEXUS_API_KEY``, then the ``api_key`` of
+    ``~/.plexus/config.json``. ``base_url``: by default the environment's ``PLEXUS_DATA_API_URL``,
+    then ``wss://api.plexus.company``. ``connect_timeout``: seconds for DNS, TCP, TLS, upgrade and
+    auth together. ``ping_interval``, ``ping_timeout``: seconds between pings, and until something
+    must have come after one. ``max_frame_bytes``: a larger message ends the connection (1009).
+    ``keep_raw``: keep each frame's text in ``.raw``. ``ssl_context``: None for the system's
+    authorities. ``proxy``: None for none, a URL, or ``"env"`` for the environment's.
+    ``allow_insecure``: plain ``ws://`` to other hosts than this one.
+
+    Source: 'Live streams', 'Handshake'.
+    """
+
+    def __init__(
+        self,
+        *streams: Stream,
+        api_key: ApiKey = None,
+        base_url: Optional[str] = None,
+        reconnect: Optional[Reconnect] = None,
+        connect_timeout: float = 10.0,
+        ping_interval: float = 20.0,
+        ping_timeout: float = 20.0,
+        max_frame_bytes: int = 16 * 1024 * 1024,
+        compression: Optional[str] = None,
+        keep_raw: bool = False,
+        ssl_context: Optional[ssl.SSLContext] = None,
+        proxy: Optional[str] = None,
+        allow_insecure: bool = False,
+    ) -> None:
+        self._settings = Settings(
+            keys=KeySource(api_key),
+            base_url=base_url,
+            reconnect=Reconnect() if reconnect is None else reconnect,
+            connect_timeout=connect_timeout,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            max_frame_bytes=max_frame_bytes,
+            compression=compression,
+            keep_raw=keep_raw,
+            ssl_context=ssl_context,
+            proxy=proxy,
+            allow_insecure=allow_insecure,
+        )
+        super().__init__()
+        self._pid = os.getpid()
+        self._inbox = Inbox()
+        self._dispatcher = Dispatcher(self._inbox, self._callbacks, self._settings.keys.scrub)
+        # Guards what is below: who is there, and which way was chosen. Never held while anybody
+        # waits or user code runs. Re-entrant, for a signal handler that calls close().
+        self._lock = threading.RLock()
+        self._readers: Dict[Stream, Reader] = {}
+        self._mode: Optional[str] = None  # "callbacks" or "queue" from the start on
+        self._closed = False
+        self._outcome: Optional[StreamError] = None  # what it had ended with before close()
+        self._removed: List[Reader] = []  # for close() to wait for
+        self._dispatch_thread: Optional[threading.Thread] = None
+        for stream in streams:
+            self.add(stream)
+
+    # Streams.
+
+    def add(self, stream: Stream) -> None:
+        """Watch one more stream, from now on where it is running."""
+        self._check_process()
+        if not isinstance(stream, (MetricsStream, LogsStream, VideoStream)):
+            raise ConfigError(
+                f"{stream!r} is no stream: pass a MetricsStream, LogsStream or VideoStream"
+            )
+        with self._lock:
+            if self._closed:
+                raise Closed("the subscription is closed: make a new one to add a stream")
+            if stream in self._readers:
+                raise ConfigError(f"{stream!r} is there already: remove it first, or watch it once")
+            reader = self._readers[stream] = Reader(stream, self._settings, self._inbox)
+            if self._mode is not None:
+                reader.start()
+
+    def remove(self, stream: Stream) -> None:
+        """Stop watching a stream; what is buffered of it is discarded, its error forgotten."""
+        self._check_process()
+        with self._lock:
+            reader = next((r for r in self._readers.values() if r.stream == stream), None)
+            if reader is None:
+                raise ConfigError(f"{stream!r} is not there: status() lists what is")
+            del self._readers[reader.stream]
+            self._removed = [*(r for r in self._removed if not r.join(0)), reader]
+        reader.stop()
+        self._inbox.wake()
+
+    def status(self) -> Dict[Stream, StreamStatus]:
+        """Return a snapshot of every stream that was not removed."""
+        self._check_process()
+        return {reader.stream: reader.status() for reader in self._present()}
+
+    # Start and end.
+
+    def start(self, timeout: Optional[float] = None) -> None:
+        """Start in the background; a second call starts nothing.
+
+        With a ``timeout`` in seconds, wait until every stream is open; else close, and raise the
+        final error of a stream that has failed, or TimeoutError from the last failure.
+        """
+        deadline = self._deadline(timeout)
+        self._begin("callbacks" if self._callbacks.want_frames() else "queue", background=True)
+        if timeout is None:
+            return
+        try:
+            opened = self._inbox.wait_until(self._opened_or_failed, deadline)
+        except BaseException:
+            self.close()
+            raise
+        failed = self._first_final_error()
+        if opened and failed is None:
+            return
+        errors = [r.last_error for r in self._present() if r.last_error is not None]
+        self.close()
+        if failed is not None:
+            raise failed.with_traceback(None)
+        raise TimeoutError(
+            f"not every stream was open within {timeout} s: the cause is the last failure, if any; "
+            "check key, base_url and network"
+        ) from (errors[-1] if errors else None)
+
+    def run(self, timeout: Optional[float] = None) -> None:
+        """Start, call the callbacks on this thread until all streams have ended, and close.
+
+        Returns when all have ended normally, when ``timeout`` seconds have passed or after
+        :meth:`close`; raises the first final error where a stream has failed.
+        """
+        deadline = self._deadline(timeout)
+        self._begin("callbacks", background=False)
+        try:
+            self._dispatch(deadline, self._all_handed_over)
+        finally:
+            self.close()
+        self._dispatcher.tell_notices()
+        self._raise_outcome()
+
+    def get(self, timeout: Optional[float] = None) -> Frame:
+        """Return the next frame or Gap; starts where need be (queue mode).
+
+        ``queue.Empty`` when ``timeout`` seconds have passed. When all streams have ended and
+        nothing waits any more: the first final error, ``Closed`` where there was none.
+        """
+        deadline = self._deadline(timeout)
+        if self._mode is None and not self._closed:
+            self.start()
+        if self._mode == "callbacks":
+            raise RuntimeError(
+                "callbacks for frames are registered, so frames go to them: use get() and "
+                "iteration, or callbacks, not both"
+            )
+        try:
+            return self._dispatcher.next(deadline, self._all_handed_over)
+        except Finished:
+            self._inbox.wake()  # another thread may sit in get() too
+        self._raise_outcome()
+        raise Closed("the subscription is closed or all of its streams have ended: make a new one")
+
+    def __iter__(self) -> Iterator[Frame]:
+        while True:
+            try:
+                frame = self.get()
+            except Closed:
+                return
+            yield frame
+
+    def wait(self, timeout: Optional[float] = None) -> bool:
+        """Wait until all streams have ended and, with callbacks, all frames are handed over.
+
+        Returns False when ``timeout`` seconds have passed; raises the first final error.
+        """
+        deadline = self._deadline(timeout)
+        if self._dispatcher.is_calling():
+            raise RuntimeError("wait() inside a callback would wait for itself: return from it")
+        if self._mode is None and not self._closed:
+            raise RuntimeError("nothing to wait for: start() comes first")
+        if not self._inbox.wait_until(self._over, deadline):
+            return False
+        self._raise_outcome()
+        return True
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """End everything; from any thread, state, callback or signal handler, and again.
+
+        What waits in the buffers is discarded. Returns False where, after ``timeout`` seconds, a
+        thread still sits in a callback or in a call that cannot be woken; it touches nothing more.
+        """
+        if os.getpid() != self._pid:
+            self._closed = True  # a forked child: threads and sockets are the parent's
+            return True
+        deadline = self._deadline(timeout)
+        with self._lock:
+            if not self._closed:
+                self._outcome = self._first_final_error() if self._all_ended() else None
+                self._closed = True
+            readers = [*self._readers.values(), *self._removed]
+        for reader in readers:
+            reader.stop()
+        self._inbox.wake()
+        ended = [reader.join(deadline.remaining()) for reader in readers]
+        return self._inbox.wait_until(self._dispatching_is_over, deadline) and all(ended)
+
+    def __enter__(self: S) -> S:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        streams = ", ".join(str(stream) for stream in self._readers) or "no streams"
+        state = "closed" if self._closed else "idle" if self._mode is None else "running"
+        return f"<Subscription {streams}; {state}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Subscription holds threads and sockets: it cannot be pickled or copied")
+
+    # Behind the face.
+
+    def _begin(self, mode: str, background: bool) -> None:
+        """Fix the mode and start the readers; where all runs already, nothing is to do."""
+        if not self._closed:
+            self._settings.keys.resolve()
+        with self._lock:
+            if self._closed:
+                raise Closed("the subscription is closed: make a new one")
+            if self._mode is not None:
+                if not background:
+                    raise RuntimeError(
+                        "it is running already: run() cannot follow start() or get()"
+                    )
+                return
+            self._mode = mode
+            for reader in self._readers.values():
+                reader.start()
+            if mode == "callbacks":
+                if background:
+                    # Callbacks need a thread that nobody else waits on; a daemon, since one of them
+                    # may never return.
+                    self._dispatch_thread = threading.Thread(
+                        target=self._dispatch_in_background,
+                        name="plexus-sync dispatch",
+                        daemon=True,
+                    )
+                    self._dispatch_thread.start()
+                else:
+                    self._dispatch_thread = threading.current_thread()
+
+    def _dispatch_in_background(self) -> None:
+        try:
+            self._dispatch(Deadline(None), lambda: self._closed)
+        except BaseException:  # SystemExit or KeyboardInterrupt, out of a callback
+            self.close()
+            raise
+        self._inbox.wait_until(lambda: not self._inbox.live, Deadline(1.0))
+        self._dispatcher.tell_notices()
+
+    def _dispatch(self, deadline: Deadline, finished: Callable[[], bool]) -> None:
+        try:
+            while True:
+                self._dispatcher.call(self._dispatcher.next(deadline, finished))
+        except (Finished, queue.Empty):
+            pass
+
+    def _present(self) -> List[Reader]:
+        with self._lock:
+            return list(self._readers.values())
+
+    def _all_ended(self) -> bool:
+        # An empty subscription has not ended: it waits for add() or close().
+        return not self._inbox.live and self._mode is not None and bool(self._readers)
+
+    def _all_handed_over(self) -> bool:
+        return self._closed or (
+            self._all_ended() and all(reader.lane.empty() for reader in self._present())
+        )
+
+    def _over(self) -> bool:
+        if self._mode == "queue" or self._closed:
+            return self._closed or self._all_ended()
+        return self._all_handed_over() and self._dispatcher.idle and not self._inbox.notices
+
+    def _opened_or_failed(self) -> bool:
+        states = [reader.state for reader in self._present()]
+        return self._closed or State.FAILED in states or set(states) <= _STARTED
+
+    def _dispatching_is_over(self) -> bool:
+        thread = self._dispatch_thread
+        return thread in (None, threading.current_thread()) or not thread.is_alive()
+
+    def _first_final_error(self) -> Optional[StreamError]:
+        failed = [reader for reader in self._present() if reader.final_error is not None]
+        return min(failed, key=lambda reader: reader.final_at).final_error if failed else None
+
+    def _raise_outcome(self) -> None:
+        error = self._outcome if self._closed else self._first_final_error()
+        if error is not None:
+            raise error.with_traceback(None)
+
+    def _allow(self, wanted: Optional[Type[Any]]) -> None:
+        self._check_process()
+        if self._mode == "queue" and wanted not in (StateChange, PlexusError):
+            raise RuntimeError(
+                "it runs as a queue, fixed at the start: register callbacks for frames before, or "
+                "take the frames from get()"
+            )
+
+    def _deadline(self, timeout: Optional[float]) -> Deadline:
+        self._check_process()
+        if timeout is not None and timeout != 0 and not is_duration(timeout):
+            raise ConfigError(
+                f"timeout={timeout!r} is not allowed: it must be seconds, 0 or more, or None"
+            )
+        return Deadline(timeout)
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise RuntimeError(
+                f"this Subscription belongs to process {self._pid}, from which this was forked: "
+                "make one of your own here"
+            )
