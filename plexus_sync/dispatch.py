@@ -61,6 +61,8 @@ class Dispatcher:
             frame = self._take()
             if frame is not None:
                 return frame
+            if self._turns or self._in_hand:
+                continue  # a frame was bad, and is told before the next one
             if finished():
                 raise Finished
             self._wait(deadline)

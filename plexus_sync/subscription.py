@@ -14,6 +14,7 @@ from .dispatch import Dispatcher, Finished
 from .errors import Closed, ConfigError, PlexusError, StreamError
 from .frames import Frame
 from .inbox import Inbox
+from .latch import Latch
 from .reader import Reader
 from .reconnect import Reconnect
 from .registration import Registration
@@ -26,6 +27,7 @@ __all__ = ["Subscription"]
 
 S = TypeVar("S", bound="Subscription")
 
+_DISPATCH_THREAD = "plexus-sync dispatch"
 _STARTED = frozenset((State.OPEN, State.ENDED))
 
 
@@ -95,6 +97,7 @@ class Subscription(Registration):
         self._outcome: Optional[StreamError] = None  # what it had ended with before close()
         self._removed: List[Reader] = []  # for close() to wait for
         self._dispatch_thread: Optional[threading.Thread] = None
+        self._run_is_over = Latch()  # where that thread is the caller of run(), not ours to join
         for stream in streams:
             self.add(stream)
 
@@ -172,9 +175,11 @@ class Subscription(Registration):
         self._begin("callbacks", background=False)
         try:
             self._dispatch(deadline, self._all_handed_over)
+            self.close()
+            self._dispatcher.tell_notices()
         finally:
             self.close()
-        self._dispatcher.tell_notices()
+            self._run_is_over.set()
         self._raise_outcome()
 
     def get(self, timeout: Optional[float] = None) -> Frame:
@@ -235,12 +240,15 @@ class Subscription(Registration):
             if not self._closed:
                 self._outcome = self._first_final_error() if self._all_ended() else None
                 self._closed = True
+                if self._mode is None:
+                    for reader in self._readers.values():
+                        reader.abandon()
             readers = [*self._readers.values(), *self._removed]
         for reader in readers:
             reader.stop()
         self._inbox.wake()
         ended = [reader.join(deadline.remaining()) for reader in readers]
-        return self._inbox.wait_until(self._dispatching_is_over, deadline) and all(ended)
+        return self._join_dispatcher(deadline) and all(ended)
 
     def __enter__(self: S) -> S:
         self.start()
@@ -286,7 +294,7 @@ class Subscription(Registration):
                     # may never return.
                     self._dispatch_thread = threading.Thread(
                         target=self._dispatch_in_background,
-                        name="plexus-sync dispatch",
+                        name=_DISPATCH_THREAD,
                         daemon=True,
                     )
                     self._dispatch_thread.start()
@@ -331,9 +339,16 @@ class Subscription(Registration):
         states = [reader.state for reader in self._present()]
         return self._closed or State.FAILED in states or set(states) <= _STARTED
 
-    def _dispatching_is_over(self) -> bool:
+    def _join_dispatcher(self, deadline: Deadline) -> bool:
+        """Wait until no callback runs any more, unless this is one; return whether none does."""
         thread = self._dispatch_thread
-        return thread in (None, threading.current_thread()) or not thread.is_alive()
+        if thread is None or thread is threading.current_thread():
+            return True
+        if thread.name != _DISPATCH_THREAD:
+            return self._run_is_over.wait(deadline.remaining())
+        if thread.ident is not None:  # else a signal handler came before it was started
+            thread.join(deadline.remaining())
+        return not thread.is_alive()
 
     def _first_final_error(self) -> Optional[StreamError]:
         failed = [reader for reader in self._present() if reader.final_error is not None]

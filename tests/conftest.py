@@ -1,0 +1,88 @@
+"""What all tests share: a simulator without devices, and the promises checked after every test."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from plexus_sync import Subscription
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch, tmp_path):
+    """Keep the tests from the key, the URL and the proxies of whoever runs them."""
+    for name in ("PLEXUS_API_KEY", "PLEXUS_DATA_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(autouse=True)
+def _promises(monkeypatch):
+    """Fail a test whose subscriptions do not add up, or that leaves a thread behind."""
+    before = set(threading.enumerate())
+    made = []
+    original = Subscription.__init__
+
+    def recording(self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        made.append(self)
+
+    monkeypatch.setattr(Subscription, "__init__", recording)
+    yield
+    for subscription in made:
+        assert subscription.close(), "a thread of the subscription is stuck"
+        for stream, status in subscription.status().items():
+            assert_adds_up(stream, status)
+            assert status.buffered == 0
+    left = [thread.name for thread in threading.enumerate() if thread not in before]
+    assert left == []
+
+
+def assert_adds_up(stream, status):
+    """Assert the accounting of one stream, as the interface promises it for every snapshot."""
+    told = ("delivered", "dropped", "filtered", "bad", "discarded", "buffered")
+    figures = {name: getattr(status, name) for name in told}
+    assert min(figures.values()) >= 0, (stream, status)
+    assert status.received == sum(figures.values()), (stream, status)
+
+
+@pytest.fixture
+def adds_up():
+    """Give a test the check of the accounting."""
+    return assert_adds_up
+
+
+@pytest.fixture
+def simulator():
+    """Run a simulator that sends only what the test publishes, and retries a lost gateway soon."""
+    from plexus_sync.simulator import Simulator
+
+    with Simulator(rate=0, video_rate=0, gateway_retry_delay=0.05) as running:
+        yield running
+
+
+@pytest.fixture
+def subscribe(simulator):
+    """Make subscriptions to the simulator that come back quickly."""
+    from plexus_sync import Reconnect
+
+    def subscribe(*streams, **settings):
+        settings.setdefault("base_url", simulator.url)
+        settings.setdefault("api_key", simulator.api_key)
+        settings.setdefault("reconnect", Reconnect(initial=0.01, maximum=0.05))
+        return Subscription(*streams, **settings)
+
+    return subscribe
+
+
+@pytest.fixture
+def free_port():
+    """Return a port of loopback on which nobody listens, kept from others for the test."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
