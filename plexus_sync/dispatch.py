@@ -14,6 +14,7 @@ from .decode import frame_error
 from .errors import FrameError
 from .frames import ErrorFrame, Frame, Gap, TelemetryFrame
 from .inbox import Inbox, Lane
+from .latch import owns
 from .throttle import Throttle
 
 __all__ = ["Dispatcher", "Finished"]
@@ -79,6 +80,10 @@ class Dispatcher:
         """Return whether the caller is itself inside a callback."""
         return self._calling_thread == threading.get_ident()
 
+    def holds_lock(self) -> bool:
+        """Return whether the calling thread is in the middle of taking a frame."""
+        return owns(self._lock)
+
     def tell_notices(self) -> None:
         """Call ``on_state`` and ``on_error`` with what has happened."""
         # Of several threads in get() one tells; a callback that calls get() itself does not.
@@ -95,7 +100,7 @@ class Dispatcher:
         if not self._inbox.live:
             self._inbox.wake_watchers()  # somebody may wait for all to be handed over
         try:
-            lane = self._inbox.ready.get(timeout=deadline.remaining())
+            lane = self._inbox.next_lane(deadline.remaining())
         finally:
             self.idle = False
         if lane is not None:

@@ -16,12 +16,16 @@ from .deadline import Deadline
 from .decode import StreamDecoder
 from .errors import PlexusError
 from .frames import Gap
+from .latch import owns
 from .state import StateChange
 from .streams import Stream
 
 __all__ = ["Inbox", "Lane", "LaneFull", "Notice"]
 
 Notice = Union[StateChange, PlexusError]
+
+
+MAX_NOTICES = 10_000  # a stream that flaps makes some hundred an hour
 
 
 class LaneFull(Exception):
@@ -34,8 +38,10 @@ class Inbox:
     def __init__(self) -> None:
         # Lanes that have something, each at most once; None only wakes the dispatcher.
         self.ready: SimpleQueue[Optional[Lane]] = SimpleQueue()
-        # State changes and errors overtake frames, so they are not in the lanes.
-        self.notices: Deque[Notice] = deque()
+        # State changes and errors overtake frames, so they are not in the lanes. Bounded, for a
+        # queue that nobody reads: there the oldest go, and status() still tells the last error.
+        self.notices: Deque[Notice] = deque(maxlen=MAX_NOTICES)
+        self._wake_is_due = False  # a None stands in ready: a second one would tell nothing more
         self.live: Set[object] = set()  # the readers that may still bring something
         self._watchers: List[SimpleQueue[None]] = []
 
@@ -46,8 +52,17 @@ class Inbox:
 
     def wake(self) -> None:
         """Make the dispatcher and everybody in ``wait_until`` look around."""
-        self.ready.put(None)
+        if not self._wake_is_due:
+            self._wake_is_due = True
+            self.ready.put(None)
         self.wake_watchers()
+
+    def next_lane(self, timeout: Optional[float]) -> Optional[Lane]:
+        """Wait for a lane that has something; None is only a wake. ``Empty`` when time is up."""
+        lane = self.ready.get(timeout=timeout)
+        if lane is None:
+            self._wake_is_due = False  # before the caller looks around, so that nothing is missed
+        return lane
 
     def wake_watchers(self) -> None:
         """Make everybody in ``wait_until`` look around."""
@@ -169,6 +184,10 @@ class Lane:
             self._closed = True
             self._buffer.clear()
         self._room.put(None)
+
+    def holds_lock(self) -> bool:
+        """Return whether the calling thread is in the middle of something here."""
+        return owns(self._lock)
 
     @property
     def closed(self) -> bool:

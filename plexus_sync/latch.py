@@ -9,7 +9,12 @@ from __future__ import annotations
 import threading
 from typing import Optional
 
-__all__ = ["Latch"]
+__all__ = ["Latch", "owns"]
+
+
+def owns(lock: threading.RLock) -> bool:
+    """Return whether the calling thread holds a re-entrant lock, as Condition asks it."""
+    return bool(lock._is_owned())  # type: ignore[attr-defined]
 
 
 class Latch:
@@ -33,7 +38,7 @@ class Latch:
 
     def wait(self, timeout: Optional[float] = None) -> bool:
         """Wait until it is set, or ``timeout`` seconds; return whether it is set."""
-        limit = -1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)
+        limit = -1 if timeout is None else max(0, min(timeout, threading.TIMEOUT_MAX))
         if not self._is_set and self._gate.acquire(timeout=limit):
             self._open_gate()
         return self._is_set

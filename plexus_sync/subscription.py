@@ -14,7 +14,7 @@ from .dispatch import Dispatcher, Finished
 from .errors import Closed, ConfigError, PlexusError, StreamError
 from .frames import Frame
 from .inbox import Inbox
-from .latch import Latch
+from .latch import Latch, owns
 from .reader import Reader
 from .reconnect import Reconnect
 from .registration import Registration
@@ -236,6 +236,11 @@ class Subscription(Registration):
             self._closed = True  # a forked child: threads and sockets are the parent's
             return True
         deadline = self._deadline(timeout)
+        interrupts_us = (
+            owns(self._lock)
+            or self._dispatcher.holds_lock()
+            or any(reader.lane.holds_lock() for reader in list(self._readers.values()))
+        )
         with self._lock:
             if not self._closed:
                 self._outcome = self._first_final_error() if self._all_ended() else None
@@ -247,6 +252,10 @@ class Subscription(Registration):
         for reader in readers:
             reader.stop()
         self._inbox.wake()
+        if interrupts_us:
+            # A signal handler on top of our own code: a reader may want the lock that this very
+            # thread holds, so to wait here would be to wait for ourselves. run() closes again.
+            return True
         ended = [reader.join(deadline.remaining()) for reader in readers]
         return self._join_dispatcher(deadline) and all(ended)
 
