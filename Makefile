@@ -5,7 +5,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test coverage lint types docs clean
+# The conformance suite is a program of Python 2.7, found where pyenv keeps it.
+AUTOBAHN ?= .venv-autobahn
+PYTHON2 ?= $(lastword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/2.7.*/bin/python))
+
+.PHONY: bench bench-quick conformance demo test coverage lint types docs clean
 
 # pip's work is skipped while setup.cfg is older than the stamp.
 $(VENV)/.installed: setup.cfg pyproject.toml
@@ -16,6 +20,23 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 
 $(VENV)/.linters: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[lint]'
+	touch $@
+
+$(VENV)/.documents: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
+$(VENV)/.benchmarks: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	touch $@
+
+# virtualenv 20.21 is the last that knows 2.7.
+$(AUTOBAHN)/.installed:
+	test -n "$(PYTHON2)" || { echo "Python 2.7 is not here: pyenv install 2.7.18, or set PYTHON2"; exit 1; }
+	$(PYTHON) -m venv $(AUTOBAHN)/virtualenv
+	$(AUTOBAHN)/virtualenv/bin/python -m pip install --quiet 'virtualenv<20.22'
+	$(AUTOBAHN)/virtualenv/bin/python -m virtualenv --quiet --python $(PYTHON2) $(AUTOBAHN)/suite
+	$(AUTOBAHN)/suite/bin/python -m pip install --quiet autobahntestsuite==25.10.1
 	touch $@
 
 demo: $(VENV)/.installed  ## watch a simulated robot for a few seconds
@@ -34,5 +55,18 @@ lint: $(VENV)/.linters  ## style and format
 types: $(VENV)/.linters  ## strict types, of the package and of typed calls
 	$(BIN)/mypy
 
+docs: $(VENV)/.documents  ## the documents in docs/_build/html, without a warning, and their doctests
+	$(BIN)/sphinx-build -q -W --keep-going -n -b html docs docs/_build/html
+	$(BIN)/sphinx-build -q -W --keep-going -n -b doctest docs docs/_build/doctest
+
+bench: $(VENV)/.benchmarks  ## us and the others side by side, 10 minutes; writes docs/benchmarks.rst
+	$(BIN)/python -m benchmarks.run
+
+bench-quick: $(VENV)/.benchmarks  ## the same in 2 minutes, as a hint; writes to build/
+	$(BIN)/python -m benchmarks.run --quick --out build
+
+conformance: $(VENV)/.installed $(AUTOBAHN)/.installed  ## the Autobahn suite; writes docs/conformance.rst
+	$(BIN)/python -m conformance --wstest $(AUTOBAHN)/suite/bin/wstest
+
 clean:  ## forget all that was made
-	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(AUTOBAHN) build dist docs/_build *.egg-info .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache

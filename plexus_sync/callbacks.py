@@ -84,6 +84,8 @@ class Callbacks:
             assert isinstance(thing, TelemetryFrame)
             for point in thing.points:
                 if entry.matches(point.metric):
+                    if by_class is not self._by_class and entry not in self._entries:
+                        break  # unregistered by itself, on a point before
                     self._guard(entry.function, point, thing)
 
     def _replace(self, entries: Tuple[_Entry, ...]) -> None:

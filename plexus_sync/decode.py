@@ -148,16 +148,23 @@ def _parse_unknown(text: Union[bytes, str], error: Exception) -> Wire:
     """Return the wire object of a type that is not known; else raise FrameError for ``error``."""
     try:
         data = _parse_object(text)
-    except _UNDECODABLE:
-        raise _bad_frame(text, error) from None
+    except _UNDECODABLE as malformed:
+        raise _bad_frame(text, malformed if _quotes_type(error) else error) from None
     kind = data.get("type")
     if not isinstance(kind, str) or kind in _KNOWN_TYPES:
         raise _bad_frame(text, error) from None
     return _Unknown(kind, data)
 
 
+def _quotes_type(error: Exception) -> bool:
+    """Return whether msgspec's message holds a type that it does not know, however long."""
+    return str(error).startswith("Invalid value")
+
+
 def _bad_frame(text: Union[bytes, str], error: Exception) -> FrameError:
-    return frame_error(text, str(error) or type(error).__name__)
+    # A frame that is an object and still bad has such a message only where it has two types.
+    reason = "two types" if _quotes_type(error) else str(error) or type(error).__name__
+    return frame_error(text, reason)
 
 
 def frame_error(
@@ -354,5 +361,7 @@ class StreamDecoder:
                 break
         else:
             return True
-        wire.points = tuple(point for point in points if point.source_id == self._source_id)
-        return bool(wire.points)
+        own = tuple(point for point in points if point.source_id == self._source_id)
+        if own:  # else the frame is left as it is, for whoever asks again
+            wire.points = own
+        return bool(own)

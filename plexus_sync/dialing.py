@@ -27,13 +27,16 @@ import websocket
 
 from ._version import __version__
 from .deadline import Deadline
+from .deflate import OFFER, Agreement, Refused, agree
+from .errors import ConfigError
 from .interrupt import Interrupt, in_time
 from .loss import ABNORMAL, PROTOCOL, TLS, Lost
 from .settings import Proxy, Settings
 
-__all__ = ["Line", "dial", "network_errors"]
+__all__ = ["MAX_WAIT", "Line", "dial", "network_errors"]
 
 _CONNECT_BEGUN = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
+MAX_WAIT = 1_000_000.0  # seconds; more than 2**31 ms is refused by a socket's time-out
 MAX_HEAD = 64 * 1024  # bytes of an HTTP answer's head; real ones have less than 1 KiB
 
 
@@ -92,7 +95,13 @@ def _time_left(deadline: Deadline) -> float:
     remaining = deadline.remaining()
     if not remaining:  # a socket would take it for 'do not block'
         raise Lost(ABNORMAL, "it took longer than connect_timeout")
-    return remaining
+    return min(remaining, MAX_WAIT)
+
+
+def _go_on(stop: Interrupt) -> None:
+    """Raise ``Lost`` where a wake may have come before the line had its new socket."""
+    if stop.is_set():
+        raise Lost(ABNORMAL, "closed")
 
 
 def _resolve(host: str, port: int, deadline: Deadline, interrupt: Interrupt) -> List[Any]:
@@ -111,9 +120,9 @@ def _connect_tcp(host: str, port: int, deadline: Deadline, line: Line, stop: Int
     for index, (family, kind, protocol, _, address) in enumerate(addresses):
         remaining = _time_left(deadline)
         line.close()
-        line.sock = socket.socket(family, kind, protocol)
         share = remaining / (len(addresses) - index)
         try:
+            line.sock = socket.socket(family, kind, protocol)  # fails where there is no IPv6
             _connect_to(line.sock, address, share, stop)
             line.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return
@@ -128,8 +137,7 @@ def _connect_to(sock: socket.socket, address: Any, timeout: float, stop: Interru
     status = sock.connect_ex(address)
     if status not in _CONNECT_BEGUN:
         raise OSError(status, os.strerror(status))
-    if stop.is_set():
-        raise Lost(ABNORMAL, "closed")
+    _go_on(stop)
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_WRITE)
         if not selector.select(timeout):
@@ -139,11 +147,14 @@ def _connect_to(sock: socket.socket, address: Any, timeout: float, stop: Interru
         raise OSError(status, os.strerror(status))
 
 
-def _start_tls(line: Line, host: str, context: Optional[ssl.SSLContext], left: Deadline) -> None:
+def _start_tls(
+    line: Line, host: str, context: Optional[ssl.SSLContext], left: Deadline, stop: Interrupt
+) -> None:
     context = context or ssl.create_default_context()
     line.sock = tls = context.wrap_socket(
         line.sock, server_hostname=host, do_handshake_on_connect=False
     )
+    _go_on(stop)
     tls.settimeout(_time_left(left))  # for the handshake as a whole
     tls.do_handshake()
 
@@ -160,10 +171,10 @@ def _read_head(line: Line, deadline: Deadline) -> Tuple[bytes, bytes]:
         if not data.startswith(b"HTTP/"[: len(data)]):
             raise Lost(PROTOCOL, "the answer is no HTTP")
         head, end, rest = data.partition(b"\r\n\r\n")
+        if len(head) > MAX_HEAD:
+            raise Lost(PROTOCOL, f"the head of the answer has more than {MAX_HEAD} bytes")
         if end:
             return head + end, rest
-        if len(data) > MAX_HEAD:
-            raise Lost(PROTOCOL, f"the head of the answer has more than {MAX_HEAD} bytes")
 
 
 def _parse_head(head: bytes) -> Tuple[int, str, http.client.HTTPMessage]:
@@ -246,48 +257,71 @@ def _connect_socks_proxy(
         raise Lost(ABNORMAL, f"the proxy at {proxy.host}: {error}", cause=error) from None
 
 
+def _without(name: str, head: bytes, encoding: str) -> bytes:
+    """Return the head of a message without the headers of a name, so that no cookie passes.
+
+    It is cut into lines as websocket-client does it, and comes out as UTF-8, the one encoding that
+    it reads, where an answer has ISO-8859-1.
+    """
+    lines = (line.strip() for line in head.decode(encoding).split("\n"))
+    return "\r\n".join(x for x in lines if not x.lower().startswith(name)).encode()
+
+
 class _UpgradeSocket:
     """What websocket-client takes for its socket while it shakes hands."""
 
-    def __init__(self, line: Line, deadline: Deadline) -> None:
+    def __init__(self, line: Line, deadline: Deadline, compress: bool) -> None:
         self._line = line
         self._deadline = deadline
+        self._compress = compress
+        self._request = b""
         self._head: Optional[io.BytesIO] = None
         self.leftover = b""
+        self.agreement: Optional[Agreement] = None
 
     def gettimeout(self) -> None:
         """Say that it blocks; the time limit is kept here."""
 
     def send(self, request: bytes) -> int:
-        """Send the request, without the cookies of the process-wide jar."""
-        lines = request.split(b"\r\n")
-        kept = [line for line in lines if not line.lower().startswith(b"cookie:")]
-        # websocket-client has meanings of its own for an OSError, so none reaches it.
-        with network_errors("the upgrade"):
-            self._line.sock.settimeout(_time_left(self._deadline))
-            self._line.sock.sendall(b"\r\n".join(kept))
+        """Keep the request for ``recv``: what is raised here websocket-client may replace."""
+        self._request = request
         return len(request)
 
     def recv(self, count: int) -> bytes:
         """Return a part of the answer's head, once all of it is there and its status 101."""
         if self._head is None:
+            # websocket-client has meanings of its own for an OSError, so none reaches it.
             with network_errors("the upgrade"):
+                self._line.sock.settimeout(_time_left(self._deadline))
+                self._line.sock.sendall(_without("cookie:", self._request, "utf-8"))
                 head, self.leftover = _read_head(self._line, self._deadline)
             headers = _check_status(head, range(101, 102), "the server")
-            if "Sec-WebSocket-Extensions" in headers or "Sec-WebSocket-Protocol" in headers:
-                raise Lost(PROTOCOL, "the server chose an extension or protocol nobody offered")
-            lines = head.split(b"\r\n")
-            kept = [line for line in lines if not line.lower().startswith(b"set-cookie:")]
-            self._head = io.BytesIO(b"\r\n".join(kept))
+            self._judge_choices(headers)
+            self._head = io.BytesIO(_without("set-cookie:", head, "latin-1"))
         return self._head.read(count)
+
+    def _judge_choices(self, headers: http.client.HTTPMessage) -> None:
+        extensions = headers.get_all("Sec-WebSocket-Extensions", [])
+        if "Sec-WebSocket-Protocol" in headers or (extensions and not self._compress):
+            raise Lost(PROTOCOL, "the server chose an extension or protocol nobody offered")
+        if extensions:
+            try:
+                self.agreement = agree(", ".join(extensions))
+            except Refused as error:
+                raise Lost(PROTOCOL, str(error), cause=error) from None
 
     def close(self) -> None:
         """Leave the socket to its owner."""
 
 
-def _upgrade(line: Line, url: str, deadline: Deadline) -> bytes:
-    """Shake hands; return what the server sent right behind its answer."""
-    stand_in = _UpgradeSocket(line, deadline)
+def _upgrade(
+    line: Line, url: str, deadline: Deadline, compress: bool
+) -> Tuple[bytes, Optional[Agreement]]:
+    """Shake hands; return what the server sent right behind its answer, and how it compresses."""
+    stand_in = _UpgradeSocket(line, deadline, compress)
+    headers = [f"User-Agent: plexus-sync/{__version__}"]
+    if compress:
+        headers.append(f"Sec-WebSocket-Extensions: {OFFER}")
     client = websocket.WebSocket(enable_multithread=False, skip_utf8_validation=True)
     try:
         client.connect(  # type: ignore[no-untyped-call]
@@ -295,23 +329,29 @@ def _upgrade(line: Line, url: str, deadline: Deadline) -> bytes:
             socket=stand_in,
             redirect_limit=0,
             suppress_origin=True,
-            header=[f"User-Agent: plexus-sync/{__version__}"],
+            header=headers,
         )
     except websocket.WebSocketException as error:
         raise Lost(PROTOCOL, f"the upgrade: {error}", cause=error) from None
-    return stand_in.leftover
+    return stand_in.leftover, stand_in.agreement
 
 
-def dial(url: str, settings: Settings, deadline: Deadline, line: Line, stop: Interrupt) -> bytes:
-    """Connect the line to a URL and upgrade it; return the first bytes behind the upgrade.
+def dial(
+    url: str, settings: Settings, deadline: Deadline, line: Line, stop: Interrupt
+) -> Tuple[bytes, Optional[Agreement]]:
+    """Connect the line to a URL and upgrade it.
 
+    Returns the first bytes behind the upgrade, and what was agreed on compression, None for none.
     Raises ``Lost`` for whatever goes wrong on the way, and nothing else.
     """
     parts = urlsplit(url)
     secure = parts.scheme == "wss"
     host = str(parts.hostname)
     port = parts.port or (443 if secure else 80)
-    proxy = settings.proxy_for(host, port, secure)
+    try:
+        proxy = settings.proxy_for(host, port, secure)
+    except ConfigError as error:  # of the environment, which was in order when it was checked
+        raise Lost(ABNORMAL, str(error), cause=error) from None
     with network_errors(f"{host}:{port}"):
         if proxy is None:
             _connect_tcp(host, port, deadline, line, stop)
@@ -320,6 +360,8 @@ def dial(url: str, settings: Settings, deadline: Deadline, line: Line, stop: Int
             _connect_http_proxy(line, proxy, host, port, deadline)
         else:
             line.sock = _connect_socks_proxy(proxy, host, port, deadline, stop)
+            _go_on(stop)
         if secure:
-            _start_tls(line, host, settings.ssl_context, deadline)
-        return _upgrade(line, url, deadline)
+            _start_tls(line, host, settings.ssl_context, deadline, stop)
+        # geturl() has the scheme in lower case.
+        return _upgrade(line, parts.geturl(), deadline, settings.compression is not None)

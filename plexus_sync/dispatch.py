@@ -61,6 +61,8 @@ class Dispatcher:
                 self.tell_notices()
             frame = self._take()
             if frame is not None:
+                if isinstance(frame, ErrorFrame):
+                    self._warn_of_error(frame)
                 return frame
             if self._turns or self._in_hand:
                 continue  # a frame was bad, and is told before the next one
@@ -91,7 +93,10 @@ class Dispatcher:
             return
         try:
             while self._inbox.notices:
-                self.call(self._inbox.notices.popleft())
+                notice = self._inbox.notices.popleft()
+                if isinstance(notice, FrameError):
+                    self._throttle.warning(f"{notice.stream} bad frame", str(notice))
+                self.call(notice)
         finally:
             self._telling.release()
 
@@ -150,7 +155,8 @@ class Dispatcher:
             frame = lane.decoder.frame(text, received_at, wire)
         except FrameError as error:
             lane.bad += 1
-            self._tell_bad_frame(lane, text, error)
+            told = frame_error(text, error.reason, lane.stream, self._scrub)
+            self._inbox.notices.append(told)
             return None
         if frame is None:
             lane.filtered_late += 1
@@ -158,12 +164,8 @@ class Dispatcher:
         lane.delivered += 1
         if isinstance(frame, TelemetryFrame):
             lane.points += len(frame.points)
-        elif isinstance(frame, ErrorFrame):
-            message = self._scrub(f"{lane.stream}: the service reports: {frame.message}")
-            self._throttle.warning(f"{lane.stream} error frame", message)
         return frame
 
-    def _tell_bad_frame(self, lane: Lane, text: bytes, error: FrameError) -> None:
-        told = frame_error(text, error.reason, lane.stream, self._scrub)
-        self._throttle.warning(f"{lane.stream} bad frame", str(told))
-        self._inbox.notices.append(told)
+    def _warn_of_error(self, frame: ErrorFrame) -> None:
+        message = self._scrub(f"{frame.stream}: the service reports: {frame.message}")
+        self._throttle.warning(f"{frame.stream} error frame", message)

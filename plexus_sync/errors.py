@@ -77,8 +77,10 @@ class CallbackError(PlexusError):
     def __init__(self, callback: Union[Callable[..., Any], str], frame: Any) -> None:
         self.callback = callback
         self.frame = frame
+        stream = getattr(frame, "stream", None)
+        where = "" if stream is None else f" of {stream}"
         super().__init__(
-            f"callback {self.name} raised on a {type(frame).__name__}; "
+            f"callback {self.name} raised on a {type(frame).__name__}{where}; "
             "its own traceback is in the log and in __cause__"
         )
 

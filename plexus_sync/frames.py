@@ -45,7 +45,7 @@ def _to_datetime(timestamp: Union[int, float, None]) -> Optional[datetime]:
         return None
     try:
         return _EPOCH + timedelta(milliseconds=timestamp)
-    except OverflowError:
+    except (OverflowError, ValueError):  # ValueError: nan, which comes from no wire
         return None
 
 
@@ -146,8 +146,9 @@ def _needs_images(error: ImportError) -> ImportError:
 class VideoFrame:
     """One picture of one camera ('Video stream', ``video_frame``).
 
-    ``jpeg`` is the picture as sent, base64 taken off; the service does not check that it is a
-    JPEG. ``width`` and ``height`` are pixels, ``timestamp`` milliseconds since the epoch.
+    ``source_id`` is None where the service sent none. ``jpeg`` is the picture as sent, base64 taken
+    off; the service does not check that it is a JPEG. ``width`` and ``height`` are pixels,
+    ``timestamp`` milliseconds since the epoch, ``video_type`` ``"normal"``, ``"thermal"`` or None.
     Thermal cameras add ``sensor_width`` and ``sensor_height`` (cells), ``temp_min`` and
     ``temp_max`` (°C) and, for small sensors, ``temps`` (°C, row by row).
     """

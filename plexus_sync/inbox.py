@@ -159,6 +159,9 @@ class Lane:
     def take(self) -> Taken:
         """Take what is to be handed over next; nothing where the lane is empty."""
         with self._lock:
+            if self._closed:
+                self._buffer.clear()
+                return ()
             taken = self._buffer.take()
             if self._blocked and len(self._buffer) <= self._low_water:
                 self._blocked = False
@@ -180,9 +183,12 @@ class Lane:
 
     def close(self) -> None:
         """Discard what waits, take nothing more, and let a reader go that waits for room."""
+        # On top of take(), in a signal handler: it must find what it began with; the next clears.
+        interrupts_us = self.holds_lock()
         with self._lock:
             self._closed = True
-            self._buffer.clear()
+            if not interrupts_us:
+                self._buffer.clear()
         self._room.put(None)
 
     def holds_lock(self) -> bool:

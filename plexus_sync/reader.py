@@ -11,12 +11,14 @@ import attrs
 import tenacity
 
 from .dialing import Line
+from .endings import Action
 from .errors import AuthenticationError, BufferOverflow, PlexusError, RetriesExhausted, StreamError
 from .gaps import GapBook
 from .inbox import Inbox, Lane, LaneFull
 from .interrupt import Interrupt
+from .judge import Judge, Verdict
 from .loss import Lost
-from .reconnect import Action, Failed, Judge, Verdict, retrying
+from .retrying import Failed, retrying
 from .session import SILENCE, Session
 from .settings import Secret, Settings
 from .state import Event, State, StateChange, advance
@@ -124,7 +126,14 @@ class Reader:
             LOGGER.exception("%s: a bug in plexus-sync ended the stream", self.stream)
             self._end(
                 Event.FAIL,
-                StreamError(f"{self.stream}: a bug in plexus-sync: {bug!r}", stream=self.stream),
+                StreamError(
+                    self._settings.keys.scrub(
+                        f"{self.stream}: a bug in plexus-sync: {bug!r}; please report it with the "
+                        "traceback in the log"
+                    ),
+                    stream=self.stream,
+                    final=True,
+                ),
             )
         finally:
             self._inbox.live.discard(self)

@@ -12,8 +12,8 @@ from .decode import is_gateway_notice, parse
 from .errors import FrameError
 from .gaps import GapBook
 from .inbox import Lane
+from .judge import Run
 from .loss import ABNORMAL, Lost
-from .reconnect import Run
 from .settings import Secret, Settings
 from .state import Event
 from .streams import VideoStream
@@ -100,9 +100,7 @@ class Session:
             self._book.delivering(at)
         if messages:
             self._frames = True
-            dropped = self._lane.put(self._entries(messages, at))
-            if dropped and not self._is_video:
-                self._warn("drop", f"{self._stream}: buffer full, {dropped} frames dropped")
+            self._put(self._entries(messages, at))
         # After put(), which may have waited for room: the peer is not to blame for that time.
         self._heard_at = self._clock()
         if self._data_in_batch:
@@ -138,11 +136,16 @@ class Session:
                 self._silent_at = math.inf
                 gap = self._book.data(at)
                 if gap is not None:
-                    self._lane.put(entries)
+                    self._put(entries)
                     entries = []
                     self._lane.put_gap(gap)
             entries.append((text, at, wire))
         return entries
+
+    def _put(self, entries: List[Entry]) -> None:
+        dropped = self._lane.put(entries)
+        if dropped and not self._is_video:
+            self._warn("drop", f"{self._stream}: buffer full, {dropped} frames dropped")
 
     def _opened(self, at: float) -> None:
         self._open_at = self._clock()

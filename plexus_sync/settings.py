@@ -69,7 +69,8 @@ class KeySource:
         if variable:
             self._fixed = self._checked(variable, KEY_VARIABLE)
             return
-        self._fixed = self._from_file(KEY_FILE.expanduser())
+        # Not by Path.expanduser, which raises where there is no home.
+        self._fixed = self._from_file(Path(os.path.expanduser(KEY_FILE)))
 
     def fetch(self) -> Secret:
         """Return the key for one attempt; whatever the caller's callable raises comes through."""
@@ -106,7 +107,7 @@ class KeySource:
             raise ConfigError(
                 f"no API key: pass api_key=, set {KEY_VARIABLE}, or put api_key into {path}"
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             # The text of a JSON error may show what stands in the file.
             raise ConfigError(
                 f"the API key cannot be read from {path} ({type(error).__name__}): mend the file, "
@@ -180,12 +181,12 @@ def _is_loopback(host: str) -> bool:
 
 def _check_base_url(value: Any, allow_insecure: bool) -> None:
     parts = _split("base_url", value, "..." if isinstance(value, str) and "@" in value else value)
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError("base_url must not hold a user or password: the key goes into api_key")
     if parts.scheme not in ("ws", "wss"):
         raise ConfigError(
             f"base_url={value!r} is not allowed: it must begin with wss:// (or ws://)"
         )
-    if parts.username is not None or parts.password is not None:
-        raise ConfigError("base_url must not hold a user or password: the key goes into api_key")
     if parts.query or parts.fragment:
         raise ConfigError(f"base_url={value!r} is not allowed: it must have no query or fragment")
     if parts.scheme == "ws" and not allow_insecure and not _is_loopback(str(parts.hostname)):
@@ -239,16 +240,17 @@ class Settings:
                 f"max_frame_bytes={self.max_frame_bytes!r} is not allowed: it must be a whole "
                 "number of bytes, 1 or more"
             )
-        if self.compression is not None:
+        if self.compression not in (None, "deflate"):
             raise ConfigError(
-                f"compression={self.compression!r} is not allowed: this version knows None only"
+                f"compression={self.compression!r} is not allowed: it must be None or 'deflate'"
             )
         if self.ssl_context is not None and not isinstance(self.ssl_context, ssl.SSLContext):
             raise ConfigError(
                 f"ssl_context={self.ssl_context!r} is not allowed: it must be an ssl.SSLContext"
             )
-        if self.proxy not in (None, "env"):
-            _parse_proxy(self.proxy)
+        parts = urlsplit(self.base_url)
+        # A wrong proxy is told at once, that of the environment too.
+        self.proxy_for(str(parts.hostname), parts.port or 443, parts.scheme == "wss")
 
     def proxy_for(self, host: str, port: int, secure: bool) -> Optional[Proxy]:
         """Return the proxy for a host, None to go there directly."""

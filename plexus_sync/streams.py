@@ -73,7 +73,7 @@ def _names(field: str, value: Any) -> Tuple[str, ...]:
     return names
 
 
-def _to_metrics(value: Any) -> Tuple[str, ...]:
+def _to_metrics(value: Iterable[str]) -> Tuple[str, ...]:
     names = tuple(name.strip() for name in _names("metrics", value))
     if any("," in name for name in names):
         # The service splits the parameter at commas: such a name can never match.
@@ -81,7 +81,7 @@ def _to_metrics(value: Any) -> Tuple[str, ...]:
     return names
 
 
-def _to_cameras(value: Any) -> Tuple[str, ...]:
+def _to_cameras(value: Iterable[str]) -> Tuple[str, ...]:
     return _names("cameras", value)
 
 
@@ -131,11 +131,13 @@ def _endpoint(base_url: str, source_id: str, kind: str, query: str = "") -> str:
 
 @attrs.frozen
 class MetricsStream:
-    """The live telemetry of one device.
+    """The live telemetry of one device ('Metrics stream').
 
-    ``metrics`` are the names to be sent ('Metrics stream', query parameter ``metrics``); ``()``
-    is all. ``stale_timeout``: seconds without a data frame after which the connection is given
-    up and made anew; None, the default, waits for ever, since a device may be quiet for days.
+    ``source_id``: the device, a non-empty str without ``/``. ``metrics``: the names to be sent, a
+    list or tuple of str (query parameter ``metrics``); they are trimmed and hold no comma; ``()``
+    is all. ``buffer``: how many frames may wait. ``stale_timeout``: seconds without a data frame
+    after which the connection is given up and made anew; None, the default, waits for ever, since a
+    device may be quiet for days.
     """
 
     kind: ClassVar[str] = "metrics"
@@ -157,7 +159,7 @@ class MetricsStream:
 class LogsStream:
     """The live log events of one device ('Logs stream'; it has no query parameters).
 
-    ``stale_timeout`` is that of ``MetricsStream``.
+    ``source_id``, ``buffer`` and ``stale_timeout`` are those of ``MetricsStream``.
     """
 
     kind: ClassVar[str] = "logs"
@@ -177,8 +179,9 @@ class LogsStream:
 class VideoStream:
     """The live JPEG pictures of one device's cameras ('Video stream').
 
-    ``cameras`` are the camera ids to ask for; ``()`` sends no parameter and filters nothing.
-    ``timeout``: whole seconds after which the server ends the stream; without it the server's
+    ``source_id`` and ``stale_timeout`` are those of ``MetricsStream``. ``cameras``: the camera ids
+    to ask for, a list or tuple of str; ``()`` sends no parameter and filters nothing. ``timeout``:
+    whole seconds after which the server ends the stream; without it the server's
     own default applies and the stream is renewed. ``buffer`` counts for each camera, so that the
     default hands over the freshest picture of each; a picture of a 65th camera is dropped, and
     frames that are no pictures have 100 places of their own.

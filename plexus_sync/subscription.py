@@ -7,7 +7,7 @@ import queue
 import ssl
 import threading
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Type, TypeVar
+from typing import Any, Callable, Dict, Iterator, Optional, Type, TypeVar
 
 from .deadline import Deadline
 from .dispatch import Dispatcher, Finished
@@ -15,11 +15,11 @@ from .errors import Closed, ConfigError, PlexusError, StreamError
 from .frames import Frame
 from .inbox import Inbox
 from .latch import Latch, owns
-from .reader import Reader
 from .reconnect import Reconnect
 from .registration import Registration
+from .roster import Roster
 from .settings import ApiKey, KeySource, Settings
-from .state import State, StateChange
+from .state import StateChange
 from .status import StreamStatus
 from .streams import LogsStream, MetricsStream, Stream, VideoStream, is_duration
 
@@ -28,7 +28,6 @@ __all__ = ["Subscription"]
 S = TypeVar("S", bound="Subscription")
 
 _DISPATCH_THREAD = "plexus-sync dispatch"
-_STARTED = frozenset((State.OPEN, State.ENDED))
 
 
 class Subscription(Registration):
@@ -87,15 +86,14 @@ class Subscription(Registration):
         super().__init__()
         self._pid = os.getpid()
         self._inbox = Inbox()
+        self._roster = Roster(self._settings, self._inbox)
         self._dispatcher = Dispatcher(self._inbox, self._callbacks, self._settings.keys.scrub)
-        # Guards what is below: who is there, and which way was chosen. Never held while anybody
-        # waits or user code runs. Re-entrant, for a signal handler that calls close().
+        # Guards what is below: which way was chosen, and the end. Never held while anybody waits
+        # or user code runs. Re-entrant, for a signal handler that calls close().
         self._lock = threading.RLock()
-        self._readers: Dict[Stream, Reader] = {}
         self._mode: Optional[str] = None  # "callbacks" or "queue" from the start on
         self._closed = False
         self._outcome: Optional[StreamError] = None  # what it had ended with before close()
-        self._removed: List[Reader] = []  # for close() to wait for
         self._dispatch_thread: Optional[threading.Thread] = None
         self._run_is_over = Latch()  # where that thread is the caller of run(), not ours to join
         for stream in streams:
@@ -110,60 +108,46 @@ class Subscription(Registration):
             raise ConfigError(
                 f"{stream!r} is no stream: pass a MetricsStream, LogsStream or VideoStream"
             )
-        with self._lock:
-            if self._closed:
-                raise Closed("the subscription is closed: make a new one to add a stream")
-            if stream in self._readers:
-                raise ConfigError(f"{stream!r} is there already: remove it first, or watch it once")
-            reader = self._readers[stream] = Reader(stream, self._settings, self._inbox)
-            if self._mode is not None:
-                reader.start()
+        self._roster.add(stream)
 
     def remove(self, stream: Stream) -> None:
         """Stop watching a stream; what is buffered of it is discarded, its error forgotten."""
         self._check_process()
-        with self._lock:
-            reader = next((r for r in self._readers.values() if r.stream == stream), None)
-            if reader is None:
-                raise ConfigError(f"{stream!r} is not there: status() lists what is")
-            del self._readers[reader.stream]
-            self._removed = [*(r for r in self._removed if not r.join(0)), reader]
-        reader.stop()
-        self._inbox.wake()
+        self._roster.remove(stream)
 
     def status(self) -> Dict[Stream, StreamStatus]:
         """Return a snapshot of every stream that was not removed."""
         self._check_process()
-        return {reader.stream: reader.status() for reader in self._present()}
+        return self._roster.status()
 
     # Start and end.
 
     def start(self, timeout: Optional[float] = None) -> None:
         """Start in the background; a second call starts nothing.
 
-        With a ``timeout`` in seconds, wait until every stream is open; else close, and raise the
-        final error of a stream that has failed, or TimeoutError from the last failure.
+        ConfigError where there is no API key, ``Closed`` after :meth:`close`. With a ``timeout`` in
+        seconds, wait until every stream is open; else close, and raise the final error of a stream
+        that has failed, or TimeoutError from the last failure.
         """
         deadline = self._deadline(timeout)
         self._begin("callbacks" if self._callbacks.want_frames() else "queue", background=True)
         if timeout is None:
             return
         try:
-            opened = self._inbox.wait_until(self._opened_or_failed, deadline)
+            opened = self._inbox.wait_until(self._start_is_over, deadline)
         except BaseException:
             self.close()
             raise
-        failed = self._first_final_error()
+        failed, cause = self._roster.first_final_error(), self._roster.last_failure()
         if opened and failed is None:
             return
-        errors = [r.last_error for r in self._present() if r.last_error is not None]
         self.close()
         if failed is not None:
             raise failed.with_traceback(None)
         raise TimeoutError(
             f"not every stream was open within {timeout} s: the cause is the last failure, if any; "
             "check key, base_url and network"
-        ) from (errors[-1] if errors else None)
+        ) from cause
 
     def run(self, timeout: Optional[float] = None) -> None:
         """Start, call the callbacks on this thread until all streams have ended, and close.
@@ -231,33 +215,28 @@ class Subscription(Registration):
 
         What waits in the buffers is discarded. Returns False where, after ``timeout`` seconds, a
         thread still sits in a callback or in a call that cannot be woken; it touches nothing more.
+        A signal handler that interrupts this library's own code does not wait: the interrupted
+        call sees the end, and ``run`` or ``with`` waits for the threads.
         """
         if os.getpid() != self._pid:
             self._closed = True  # a forked child: threads and sockets are the parent's
             return True
         deadline = self._deadline(timeout)
         interrupts_us = (
-            owns(self._lock)
-            or self._dispatcher.holds_lock()
-            or any(reader.lane.holds_lock() for reader in list(self._readers.values()))
+            owns(self._lock) or self._dispatcher.holds_lock() or self._roster.holds_lock()
         )
         with self._lock:
             if not self._closed:
-                self._outcome = self._first_final_error() if self._all_ended() else None
+                ended = self._roster.all_ended()
+                self._outcome = self._roster.first_final_error() if ended else None
                 self._closed = True
-                if self._mode is None:
-                    for reader in self._readers.values():
-                        reader.abandon()
-            readers = [*self._readers.values(), *self._removed]
-        for reader in readers:
-            reader.stop()
-        self._inbox.wake()
+        self._roster.stop()
         if interrupts_us:
             # A signal handler on top of our own code: a reader may want the lock that this very
             # thread holds, so to wait here would be to wait for ourselves. run() closes again.
             return True
-        ended = [reader.join(deadline.remaining()) for reader in readers]
-        return self._join_dispatcher(deadline) and all(ended)
+        readers_ended = self._roster.join(deadline)
+        return self._join_dispatcher(deadline) and readers_ended
 
     def __enter__(self: S) -> S:
         self.start()
@@ -272,7 +251,7 @@ class Subscription(Registration):
         self.close()
 
     def __repr__(self) -> str:
-        streams = ", ".join(str(stream) for stream in self._readers) or "no streams"
+        streams = ", ".join(str(stream) for stream in self._roster.status()) or "no streams"
         state = "closed" if self._closed else "idle" if self._mode is None else "running"
         return f"<Subscription {streams}; {state}>"
 
@@ -295,8 +274,7 @@ class Subscription(Registration):
                     )
                 return
             self._mode = mode
-            for reader in self._readers.values():
-                reader.start()
+            self._roster.start()
             if mode == "callbacks":
                 if background:
                     # Callbacks need a thread that nobody else waits on; a daemon, since one of them
@@ -326,27 +304,17 @@ class Subscription(Registration):
         except (Finished, queue.Empty):
             pass
 
-    def _present(self) -> List[Reader]:
-        with self._lock:
-            return list(self._readers.values())
-
-    def _all_ended(self) -> bool:
-        # An empty subscription has not ended: it waits for add() or close().
-        return not self._inbox.live and self._mode is not None and bool(self._readers)
-
     def _all_handed_over(self) -> bool:
-        return self._closed or (
-            self._all_ended() and all(reader.lane.empty() for reader in self._present())
-        )
+        return self._closed or self._roster.all_handed_over()
 
     def _over(self) -> bool:
         if self._mode == "queue" or self._closed:
-            return self._closed or self._all_ended()
-        return self._all_handed_over() and self._dispatcher.idle and not self._inbox.notices
+            return self._closed or self._roster.all_ended()
+        told = self._dispatcher.idle and not self._inbox.notices
+        return self._roster.all_handed_over() and told
 
-    def _opened_or_failed(self) -> bool:
-        states = [reader.state for reader in self._present()]
-        return self._closed or State.FAILED in states or set(states) <= _STARTED
+    def _start_is_over(self) -> bool:
+        return self._closed or self._roster.all_opened_or_one_failed()
 
     def _join_dispatcher(self, deadline: Deadline) -> bool:
         """Wait until no callback runs any more, unless this is one; return whether none does."""
@@ -359,12 +327,8 @@ class Subscription(Registration):
             thread.join(deadline.remaining())
         return not thread.is_alive()
 
-    def _first_final_error(self) -> Optional[StreamError]:
-        failed = [reader for reader in self._present() if reader.final_error is not None]
-        return min(failed, key=lambda reader: reader.final_at).final_error if failed else None
-
     def _raise_outcome(self) -> None:
-        error = self._outcome if self._closed else self._first_final_error()
+        error = self._outcome if self._closed else self._roster.first_final_error()
         if error is not None:
             raise error.with_traceback(None)
 

@@ -12,7 +12,8 @@ from typing import Callable, List, Optional
 from websocket import ABNF
 
 from .deadline import Deadline
-from .dialing import Line, dial, network_errors
+from .deflate import Inflater
+from .dialing import MAX_WAIT, Line, dial, network_errors
 from .framing import CloseFrame, FrameReader
 from .interrupt import Interrupt
 from .loss import ABNORMAL, Lost
@@ -30,7 +31,8 @@ class Connection:
     def __init__(self, line: Line, settings: Settings, stop: Interrupt) -> None:
         self._line = line
         self._stop = stop
-        self._write_timeout = settings.ping_timeout  # a peer that takes nothing for so long is gone
+        # A peer that takes nothing for so long is gone.
+        self._write_timeout = min(settings.ping_timeout, MAX_WAIT)
         self._frames = FrameReader(settings.max_frame_bytes)
         self._timeout = math.inf  # what the socket is set to
         self._leftover: List[bytes] = []  # messages that came with the upgrade
@@ -38,13 +40,17 @@ class Connection:
 
     def open(self, url: str, settings: Settings, deadline: Deadline) -> None:
         """Connect and upgrade."""
-        data = memoryview(dial(url, settings, deadline, self._line, self._stop))
+        leftover, agreement = dial(url, settings, deadline, self._line, self._stop)
+        if agreement is not None:
+            self._frames.inflater = Inflater(agreement)
+        data = memoryview(leftover)
         while data:
             room = self._frames.room()
             count = min(len(room), len(data))
             room[:count] = data[:count]
             data = data[count:]
             self._leftover += self._frames.received(count)
+        self._handle_control_frames()  # those that came with the upgrade
 
     def authenticate(self, key: Secret) -> None:
         """Send the auth frame ('Handshake', second step)."""
@@ -69,7 +75,8 @@ class Connection:
         if frames.end is not None:
             self._raise_end()
         if timeout < self._timeout:  # else it only returns early; a system call a read is saved
-            self._timeout = max(timeout, 0.001)  # 0 would mean not to wait at all
+            # 0 would mean not to wait at all.
+            self._timeout = min(max(timeout, 0.001), MAX_WAIT)
             self._line.sock.settimeout(self._timeout)
         with network_errors("the connection"):
             try:

@@ -18,8 +18,10 @@ from plexus_sync import (
     ProtocolError,
     Reconnect,
     State,
+    StreamError,
     VideoStream,
 )
+from plexus_sync.endings import Action, ending
 
 PATIENCE = 10.0  # seconds before a test that hangs fails instead
 
@@ -283,3 +285,14 @@ def test_a_half_open_link_is_found(simulator, subscribe):
     error = one.sub.status()[one.stream].last_error
     assert type(error) is ConnectionLost
     assert "ping" in error.reason
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+def test_any_code_has_a_row(kind):
+    """Whatever code or status comes, the table has something to say about it."""
+    for code in (*range(100, 600), *range(1000, 5000)):
+        row = ending(code, STREAMS[kind])
+        assert row.meaning
+        assert row.advice
+        assert issubclass(row.error, StreamError)
+    assert ending(4999, STREAMS[kind]).action is Action.STRIKE

@@ -20,10 +20,10 @@ DATA = pathlib.Path(__file__).parent / "data"
 # floor, from left to right.
 FLOORS = {
     "words": "_version errors streams files frames state status deadline latch loss throttle gaps",
-    "wire": "framing decode",
-    "edges": "reconnect settings interrupt dialing transport",
+    "wire": "deflate framing decode",
+    "edges": "endings reconnect judge retrying settings interrupt dialing transport",
     "one stream's life": "buffers inbox session reader",
-    "the subscription": "callbacks dispatch registration subscription",
+    "the subscription": "roster callbacks dispatch registration subscription",
     "face": "__init__",
     "doors": "simulator testing integrations cli __main__",
 }

@@ -1,0 +1,80 @@
+"""What several test modules share: texts as they come on the wire, clocks, threads."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+DATA = Path(__file__).parent / "data"
+PATIENCE = 10.0  # seconds before a test that hangs fails instead
+JPEG = "/9j/4AAQSkZJRgABAQAAAQABAAD/2Q=="
+
+
+class FakeClock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self, now=1000.0):
+        self.now = now
+
+    def __call__(self):
+        """Return the time."""
+        return self.now
+
+    def advance(self, seconds):
+        """Let time pass."""
+        self.now += seconds
+
+
+class InThread:
+    """A call that runs on a thread of its own, from now on."""
+
+    def __init__(self, function, *args):
+        self._results = []
+        self._errors = []
+        self._thread = threading.Thread(target=self._run, args=(function, *args), daemon=True)
+        self._thread.start()
+
+    def _run(self, function, *args):
+        try:
+            self._results.append(function(*args))
+        except BaseException as error:
+            self._errors.append(error)
+
+    def result(self):
+        """Wait for the call; return what it returned or raise what it raised."""
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), "the call hangs"
+        if self._errors:
+            raise self._errors[0]
+        return self._results[0]
+
+
+def text(frame):
+    """Return a frame as the service sends it."""
+    return json.dumps(frame).encode()
+
+
+def point(value=1, source_id="robot-01", metric="n", **more):
+    """Return one point as an object of JSON."""
+    return {"source_id": source_id, "metric": metric, "value": value, "class": "metric", **more}
+
+
+def telemetry(*points):
+    """Return the text of a telemetry frame."""
+    return text({"type": "telemetry", "points": list(points)})
+
+
+def event(value=1, source_id="robot-01"):
+    """Return the text of an event frame."""
+    return text({"type": "event", **point(value, source_id), "class": "event"})
+
+
+def picture(camera_id="front", frame=JPEG, **more):
+    """Return the text of a video frame."""
+    return text({"type": "video_frame", "camera_id": camera_id, "frame": frame, **more})
+
+
+def vectors(name):
+    """Return the sample frames of one file, one text each."""
+    return (DATA / f"{name}.jsonl").read_bytes().splitlines()

@@ -1,0 +1,550 @@
+"""Where readers and the dispatcher meet: lanes, their accounting, wake-ups."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from queue import Empty
+
+import pytest
+from helpers import PATIENCE, FakeClock, InThread, picture
+
+from plexus_sync import (
+    Buffer,
+    ConnectionLost,
+    Gap,
+    LogsStream,
+    MetricsStream,
+    State,
+    StateChange,
+    VideoStream,
+)
+from plexus_sync.deadline import Deadline
+from plexus_sync.decode import parse
+from plexus_sync.inbox import MAX_NOTICES, Inbox, Lane, LaneFull
+
+STREAM = MetricsStream("robot-01")
+GAP = Gap(STREAM, 1.0, 2.0, "connection")
+CHANGE = StateChange(STREAM, State.IDLE, State.CONNECTING)
+
+
+@pytest.fixture
+def inbox():
+    """Return an empty inbox."""
+    return Inbox()
+
+
+@pytest.fixture
+def make(inbox):
+    """Return a function that makes a lane for a buffer."""
+
+    def make(size, overflow="drop_oldest", cls=MetricsStream, **limits):
+        return Lane(cls("robot-01", buffer=Buffer(size, overflow, **limits)), inbox, False)
+
+    return make
+
+
+def entries(*numbers, size=1):
+    """Return frames that came at these times."""
+    return [(b"x" * size, float(number), None) for number in numbers]
+
+
+def take_all(lane):
+    """Take everything that waits; return the times of the frames and the Gaps."""
+    items = [item for taken in iter(lane.take, ()) for item in taken]
+    return [item if isinstance(item, Gap) else int(item[1]) for item in items]
+
+
+def figures(lane):
+    """Return those figures of a lane that are not 0, and check that they add up."""
+    found = lane.figures()
+    parts = ("delivered", "dropped", "filtered", "bad", "discarded", "buffered")
+    assert found["received"] == sum(found[name] for name in parts)
+    assert min(found[name] for name in parts) >= 0
+    return {name: value for name, value in found.items() if value}
+
+
+def ready(inbox):
+    """Return the lanes that stand ready, None for a wake."""
+    found = []
+    while True:
+        try:
+            found.append(inbox.next_lane(0))
+        except Empty:
+            return found
+
+
+# The inbox.
+
+
+def test_nothing(inbox):
+    """In a new inbox nothing waits, and who asks is told when the time is up."""
+    assert not inbox.notices
+    assert not inbox.live
+    with pytest.raises(Empty):
+        inbox.next_lane(0)
+
+
+def test_notices(inbox):
+    """They stay in order, and wake the dispatcher."""
+    error = ConnectionLost("reset")
+    inbox.tell(CHANGE)
+    inbox.tell(error)
+    assert list(inbox.notices) == [CHANGE, error]
+    assert ready(inbox) == [None]
+
+
+def test_notices_are_bounded(inbox):
+    """Where nobody takes them the oldest go."""
+    for number in range(MAX_NOTICES + 1):
+        inbox.notices.append(number)
+    assert len(inbox.notices) == MAX_NOTICES
+    assert inbox.notices[0] == 1
+
+
+def test_a_wake_is_enough(inbox):
+    """Wakes that nobody has seen are one; the next one after that is another."""
+    for _ in range(3):
+        inbox.wake()
+    assert ready(inbox) == [None]
+    inbox.wake()
+    assert ready(inbox) == [None]
+
+
+def test_a_wake_reaches_who_waits(inbox):
+    """A dispatcher that waits goes on."""
+    thread = InThread(inbox.next_lane, PATIENCE)
+    inbox.wake()
+    assert thread.result() is None
+
+
+def test_what_holds_already_is_not_waited_for(inbox):
+    """Even when there is no time."""
+    assert inbox.wait_until(lambda: True, Deadline(0)) is True
+
+
+def test_the_time_is_up(inbox):
+    """The predicate is looked at for a last time."""
+    clock = FakeClock()
+    deadline = Deadline(5, clock)
+    clock.advance(5)
+    assert inbox.wait_until(lambda: False, deadline) is False
+    answers = iter([False, True])
+    assert inbox.wait_until(lambda: next(answers), deadline) is True
+
+
+@pytest.mark.parametrize("wake", ["wake", "wake_watchers"])
+@pytest.mark.parametrize("timeout", [PATIENCE, None])
+def test_everybody_who_waits_looks_around(inbox, wake, timeout):
+    """A wake reaches all of them; who does not find what he wants waits on."""
+    looked, flags = threading.Semaphore(0), set()
+
+    def wait_for(flag):
+        def predicate():
+            looked.release()
+            return flag in flags
+
+        return inbox.wait_until(predicate, Deadline(timeout))
+
+    def all_have_looked(count):
+        return all(looked.acquire(timeout=PATIENCE) for _ in range(count))
+
+    threads = [InThread(wait_for, flag) for flag in ("a", "a", "b")]
+    assert all_have_looked(3)
+    flags.add("a")
+    getattr(inbox, wake)()
+    assert all_have_looked(3)
+    assert [thread.result() for thread in threads[:2]] == [True, True]
+    flags.add("b")
+    getattr(inbox, wake)()
+    assert threads[2].result() is True
+
+
+def test_nothing_is_left_of_who_waited(inbox):
+    """Not when the predicate raises either."""
+    inbox.wait_until(lambda: False, Deadline(0))
+    with pytest.raises(ZeroDivisionError):
+        inbox.wait_until(lambda: 1 / 0, Deadline(0))
+    assert inbox._watchers == []
+
+
+# A lane.
+
+
+def test_a_new_lane(make, inbox):
+    """It is empty, and does not stand ready."""
+    lane = make(3)
+    assert lane.empty()
+    assert not lane.closed
+    assert not lane.holds_lock()
+    assert lane.take() == ()
+    assert figures(lane) == {}
+    assert lane.figures()["last_frame_at"] is None
+    assert ready(inbox) == []
+
+
+def test_frames_go_through(make, inbox):
+    """They come out as they went in, and are counted."""
+    lane = make(3)
+    batch = entries(1, 2, size=5)
+    assert lane.put(batch) == 0
+    assert not lane.empty()
+    assert figures(lane) == {"received": 2, "buffered": 2, "bytes": 10, "last_frame_at": 2.0}
+    assert ready(inbox) == [lane]
+    (first,) = lane.take()
+    assert first is batch[0]
+    assert take_all(lane) == [2]
+    assert figures(lane)["buffered"] == 2  # in the dispatcher's hands: not yet delivered
+    lane.delivered += 2
+    assert figures(lane) == {"received": 2, "delivered": 2, "bytes": 10, "last_frame_at": 2.0}
+
+
+def test_what_the_dispatcher_counts(make):
+    """All its counters are told, and what was filtered is one figure."""
+    lane = make(9)
+    lane.put(entries(1, 2, 3))
+    lane.count_filtered(b"1234", 4.0)
+    take_all(lane)
+    lane.delivered, lane.filtered_late, lane.bad = 1, 1, 1
+    lane.points, lane.gaps = 7, 2
+    assert figures(lane) == {
+        "received": 4,
+        "delivered": 1,
+        "filtered": 2,
+        "bad": 1,
+        "bytes": 7,
+        "points": 7,
+        "gaps": 2,
+        "last_frame_at": 4.0,
+    }
+
+
+def test_figures_have_the_names_of_a_status(make):
+    """They are arguments of a StreamStatus."""
+    from plexus_sync import StreamStatus
+
+    assert StreamStatus(state=State.IDLE, since=1.0, **make(1).figures()).buffered == 0
+
+
+@pytest.mark.parametrize(
+    ("overflow", "left"),
+    [
+        ("drop_oldest", [Gap(STREAM, 1.0, 2.0, "overflow", 2), 3, 4]),
+        ("drop_newest", [1, 2, Gap(STREAM, 3.0, 4.0, "overflow", 2)]),
+    ],
+)
+def test_drops_are_counted(make, overflow, left):
+    """The reader is told how many, and so is the status."""
+    lane = make(2, overflow)
+    assert lane.put(entries(1, 2, 3)) == 1
+    assert lane.put(entries(4)) == 1
+    assert figures(lane) == {
+        "received": 4,
+        "dropped": 2,
+        "buffered": 2,
+        "bytes": 4,
+        "last_frame_at": 4.0,
+    }
+    taken = take_all(lane)
+    assert [getattr(item, "dropped", item) for item in taken] == [
+        getattr(item, "dropped", item) for item in left
+    ]
+
+
+def test_pictures_are_kept_by_camera(make):
+    """A lane of video has the buffer of video."""
+    lane = make(1, cls=VideoStream)
+    shots = [(b"x", float(n), parse(picture(camera))) for n, camera in enumerate("abab")]
+    assert lane.put(shots) == 2
+    assert take_all(lane) == [2, 3]
+
+
+def test_the_decoder_is_that_of_the_stream(inbox):
+    """With what was said about raw texts."""
+    stream = LogsStream("robot-01")
+    for keep_raw in (True, False):
+        frame = Lane(stream, inbox, keep_raw).decoder.frame(b'{"type":"x"}', 1.0)
+        assert frame.stream is stream
+        assert frame.raw == (b'{"type":"x"}' if keep_raw else None)
+
+
+def test_gaps(make, inbox):
+    """A Gap stands ready as a frame does; None is none."""
+    lane = make(1)
+    lane.put_gap(None)
+    assert lane.empty()
+    assert ready(inbox) == []
+    lane.put_gap(GAP)
+    assert not lane.empty()
+    assert ready(inbox) == [lane]
+    assert lane.take() == (GAP,)
+    assert figures(lane) == {}
+
+
+def test_it_stands_ready_once(make, inbox):
+    """However much is put, until its turn has ended."""
+    lane = make(9)
+    lane.put(entries(1))
+    lane.put(entries(2))
+    lane.put_gap(GAP)
+    assert ready(inbox) == [lane]
+    lane.put(entries(3))
+    assert ready(inbox) == []
+
+
+def test_the_end_of_a_turn(make, inbox):
+    """A lane that still has something goes to the back, one that has not goes out."""
+    lane, other = make(9), make(9)
+    lane.put(entries(1, 2))
+    assert ready(inbox) == [lane]
+    lane.take()
+    other.put(entries(3))
+    lane.end_turn()
+    assert ready(inbox) == [other, lane]
+    lane.take()
+    lane.end_turn()
+    assert ready(inbox) == []
+    lane.put(entries(4))
+    assert ready(inbox) == [lane]
+
+
+def test_a_gap_alone_keeps_the_turn(make, inbox):
+    """It is something that waits."""
+    lane = make(9)
+    lane.put(entries(1))
+    lane.put_gap(GAP)
+    ready(inbox)
+    lane.take()
+    lane.end_turn()
+    assert ready(inbox) == [lane]
+
+
+# overflow="error".
+
+
+@pytest.mark.parametrize("limits", [{"size": 2}, {"size": 9, "max_bytes": 2}])
+def test_the_frame_that_breaks_a_buffer(make, limits):
+    """It is dropped; what came before stays, what comes behind it was never received."""
+    lane = make(overflow="error", **limits)
+    with pytest.raises(LaneFull):
+        lane.put(entries(1, 2, 3, 4))
+    assert figures(lane) == {
+        "received": 3,
+        "dropped": 1,
+        "buffered": 2,
+        "bytes": 3,
+        "last_frame_at": 3.0,
+    }
+    assert take_all(lane) == [1, 2]
+
+
+# overflow="block".
+
+
+def test_a_reader_waits_for_room(make, inbox):
+    """A frame that waits is not yet received; it comes in when there is room."""
+    lane = make(2, "block")
+    thread = InThread(lane.put, entries(1, 2, 3, 4, 5))
+    taken = []
+    while len(taken) < 5:
+        assert inbox.next_lane(PATIENCE) is lane
+        found = figures(lane)
+        assert found["received"] <= len(taken) + 2
+        taken += take_all(lane)
+        lane.end_turn()
+    assert thread.result() == 0
+    assert taken == [1, 2, 3, 4, 5]
+    assert figures(lane)["received"] == 5
+
+
+def test_a_reader_that_waits_has_received_what_fits(make, inbox):
+    """The frames before the one that waits can be taken."""
+    lane = make(2, "block")
+    thread = InThread(lane.put, entries(1, 2, 3))
+    assert inbox.next_lane(PATIENCE) is lane
+    assert figures(lane) == {"received": 2, "buffered": 2, "bytes": 2, "last_frame_at": 2.0}
+    assert lane.take() == tuple(entries(1))
+    assert thread.result() == 0
+    assert take_all(lane) == [2, 3]
+
+
+def test_a_large_frame_waits_for_more_room(make, inbox):
+    """Room for one frame may not be room for its bytes: then it waits on."""
+    lane = make(9, "block", max_bytes=9)
+    thread = InThread(lane.put, [*entries(1, 2, 3, size=3), *entries(4, size=9)])
+    taken = []
+    while len(taken) < 4:
+        assert inbox.next_lane(PATIENCE) is lane
+        item = lane.take()
+        taken += [int(entry[1]) for entry in item]
+        lane.end_turn()
+    assert thread.result() == 0
+    assert taken == [1, 2, 3, 4]
+
+
+def test_it_waits_until_half_is_free(make, inbox):
+    """So that the two threads do not wake each other for every single frame."""
+    lane = make(4, "block")
+    thread = InThread(lane.put, entries(*range(5)))
+    assert inbox.next_lane(PATIENCE) is lane
+    lane.take()
+    assert lane._room.empty()
+    lane.take()
+    assert thread.result() == 0
+    assert take_all(lane) == [2, 3, 4]
+
+
+# The end.
+
+
+@pytest.mark.parametrize("cls", [MetricsStream, VideoStream])
+def test_close_discards_what_waits(make, cls):
+    """It counts as discarded, and so does what is in the dispatcher's hands."""
+    lane = make(9, cls=cls)
+    lane.put(entries(1, 2, 3))
+    lane.put_gap(GAP)
+    lane.take()
+    lane.close()
+    assert lane.closed
+    assert lane.empty()
+    assert lane.take() == ()
+    assert figures(lane) == {"received": 3, "discarded": 3, "bytes": 3, "last_frame_at": 3.0}
+
+
+def test_a_closed_lane_takes_nothing(make, inbox):
+    """Frames, Gaps and what was filtered come too late, and are not received."""
+    lane = make(9)
+    lane.close()
+    lane.close()
+    assert lane.put(entries(1)) == 0
+    lane.put_gap(GAP)
+    lane.count_filtered(b"x", 1.0)
+    assert lane.empty()
+    assert figures(lane) == {}
+    assert ready(inbox) == []
+
+
+def test_close_lets_a_reader_go(make, inbox):
+    """One that waits for room does not wait on; the frame that waited was never received."""
+    lane = make(1, "block")
+    thread = InThread(lane.put, entries(1, 2, 3))
+    assert inbox.next_lane(PATIENCE) is lane
+    lane.close()
+    assert thread.result() == 0
+    assert figures(lane) == {"received": 1, "discarded": 1, "bytes": 1, "last_frame_at": 1.0}
+
+
+def test_who_holds_the_lock(make):
+    """Only a thread that is in the middle of something here."""
+    lane = make(9)
+    with lane._lock:
+        assert lane.holds_lock()
+        assert InThread(lane.holds_lock).result() is False
+    assert not lane.holds_lock()
+
+
+def interrupted(function, handler, line):
+    """Call the function, and the handler before one line of the library, as a signal would.
+
+    Return the result, and whether there was such a line.
+    """
+    lines = itertools.count()
+    happened = []
+
+    def trace(frame, event, argument):
+        if "plexus_sync" not in frame.f_globals.get("__name__", ""):
+            return None
+        if event == "line" and next(lines) == line:
+            happened.append(line)
+            sys.settrace(None)
+            handler()
+        return trace
+
+    previous = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        return function(), bool(happened)
+    finally:
+        sys.settrace(previous)
+
+
+@pytest.mark.parametrize("cls", [MetricsStream, VideoStream])
+@pytest.mark.parametrize("with_gap", [True, False])
+def test_close_in_a_signal_handler(make, cls, with_gap):
+    """A handler may close wherever it interrupts the dispatcher: nothing raises, all adds up."""
+    for line in itertools.count():
+        lane = make(9, cls=cls)
+        if with_gap:
+            lane.put_gap(GAP)
+        lane.put(entries(1, 2))
+        taken, happened = interrupted(lane.take, lane.close, line)
+        if not happened:
+            break
+        assert lane.closed
+        assert taken in ((), (GAP, *entries(1)) if with_gap else tuple(entries(1)))
+        assert lane.take() == ()
+        assert lane.empty()
+        assert figures(lane)["discarded"] == 2
+    assert line > 5
+
+
+def test_close_while_a_frame_is_taken(make):
+    """The same, on a line that is known: where the frame's bytes are counted out."""
+
+    class Text(bytes):
+        closes = False
+
+        def __len__(self):
+            if self.closes:
+                lane.close()
+            return super().__len__()
+
+    lane, text = make(9), Text(b"x")
+    lane.put([(text, 1.0, None), *entries(2)])
+    text.closes = True
+    assert lane.take() == ((text, 1.0, None),)
+    assert lane.closed
+    assert lane.take() == ()
+    assert lane.empty()
+    assert figures(lane)["discarded"] == 2
+
+
+def test_every_snapshot_adds_up(make, inbox):
+    """Whoever looks while reader and dispatcher work sees figures that add up and only grow."""
+    lane = make(5)
+    done = threading.Event()
+
+    def read():
+        for first in range(0, 2000, 10):
+            lane.put(entries(*range(first, first + 10)))
+            lane.count_filtered(b"x", 1.0)
+
+    def dispatch():
+        gaps = frames = 0
+        while not (done.is_set() and lane.empty()):
+            turn = inbox.next_lane(PATIENCE)
+            for taken in iter(lane.take, ()):
+                gaps += sum(item.dropped for item in taken if isinstance(item, Gap))
+                frames += 1
+                lane.delivered += 1
+            if turn is not None:
+                turn.end_turn()
+        return gaps, frames
+
+    reader, dispatcher = InThread(read), InThread(dispatch)
+    before = figures(lane)
+    for _ in range(300):
+        now = figures(lane)
+        for name in ("received", "delivered", "dropped", "filtered", "bytes"):
+            assert now.get(name, 0) >= before.get(name, 0)
+        before = now
+    assert reader.result() is None
+    done.set()
+    inbox.wake()
+    gaps, frames = dispatcher.result()
+    found = figures(lane)
+    assert found["delivered"] == frames
+    assert found.get("dropped", 0) == gaps
+    assert frames + gaps == 2000
+    assert found["filtered"] == 200
