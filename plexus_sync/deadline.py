@@ -8,6 +8,9 @@ from typing import Callable, Optional
 __all__ = ["Deadline"]
 
 
+FOR_EVER = 1e9  # seconds; the operating system's calls overflow above some more
+
+
 class Deadline:
     """A point in time on the monotonic clock, or none at all.
 
@@ -20,7 +23,7 @@ class Deadline:
         self, timeout: Optional[float], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._clock = clock
-        self._at = None if timeout is None else clock() + timeout
+        self._at = None if timeout is None else clock() + min(timeout, FOR_EVER)
 
     def remaining(self) -> Optional[float]:
         """Return the seconds that are left, never below 0; None where there is no limit."""

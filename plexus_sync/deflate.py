@@ -56,7 +56,8 @@ def agree(answer: str) -> Agreement:
         value = value.strip('"')
         right = not value if name in _FLAGS else name in _WINDOWS and _WINDOW_BITS.fullmatch(value)
         if name in chosen or not right:
-            raise Refused(f"the server chose {answer!r:.200}: {name} is unknown, wrong or repeated")
+            what = f"{name:.50} is unknown, wrong or repeated"
+            raise Refused(f"the server chose {answer!r:.200}: {what}")
         chosen[name] = int(value) if value else True
     return Agreement(**chosen)
 

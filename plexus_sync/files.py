@@ -14,14 +14,14 @@ def write_whole(path: Path, data: bytes, *, overwrite: bool) -> None:
 
     FileExistsError where something is there already and ``overwrite`` is False.
     """
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    draft = path.with_name(f".{uuid.uuid4().hex}")
     try:
         with open(draft, "xb") as file:
             file.write(data)
         if overwrite:
             os.replace(draft, path)
         else:
-            os.link(draft, path)  # unlike a rename, it fails where the name is taken
+            _move_to_new(draft, path)
     except FileExistsError:
         raise FileExistsError(
             f"{path} is there already: choose another name, or say overwrite=True"
@@ -29,3 +29,17 @@ def write_whole(path: Path, data: bytes, *, overwrite: bool) -> None:
     finally:
         if draft.exists():
             draft.unlink()
+
+
+def _move_to_new(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)  # unlike a rename, it fails where the name is taken
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links here, as on FAT: take the name first, then replace
+        open(path, "xb").close()
+        try:
+            os.replace(draft, path)
+        except BaseException:
+            path.unlink()
+            raise

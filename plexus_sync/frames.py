@@ -271,7 +271,7 @@ class UnknownFrame:
 _GRAVITY = ("overflow", "gateway", "connection")  # the later the graver, for merged gaps
 
 
-@attrs.frozen
+@attrs.frozen(hash=False)
 class Gap:
     """Data may be missing here, between the frame before and the frame after.
 

@@ -226,13 +226,17 @@ class FrameReader:
         final = bool(first & _FIN)
         if self._compressed:
             payload = self._inflate(payload, final)
-        if self._fragments_text:
-            self._check_part(payload, final)
-        self._fragments += payload  # amortised: endless tiny fragments cost what they bring
-        if not final:
-            return
-        messages.append(bytes(self._fragments))
-        self._fragments = bytearray()
+        if self._fragments or not final:
+            if self._fragments_text:
+                self._check_part(payload, final)
+            self._fragments += payload  # amortised: endless tiny fragments cost what they bring
+            if not final:
+                return
+            payload = bytes(self._fragments)
+            self._fragments = bytearray()
+        elif self._fragments_text:
+            _check_utf8(payload)
+        messages.append(payload)
         self._fragments_text = None
         self._compressed = False
 

@@ -41,7 +41,6 @@ class Inbox:
         # State changes and errors overtake frames, so they are not in the lanes. Bounded, for a
         # queue that nobody reads: there the oldest go, and status() still tells the last error.
         self.notices: Deque[Notice] = deque(maxlen=MAX_NOTICES)
-        self._wake_is_due = False  # a None stands in ready: a second one would tell nothing more
         self.live: Set[object] = set()  # the readers that may still bring something
         self._watchers: List[SimpleQueue[None]] = []
 
@@ -52,17 +51,13 @@ class Inbox:
 
     def wake(self) -> None:
         """Make the dispatcher and everybody in ``wait_until`` look around."""
-        if not self._wake_is_due:
-            self._wake_is_due = True
+        if self.ready.empty():  # else whoever takes what stands there will look around
             self.ready.put(None)
         self.wake_watchers()
 
     def next_lane(self, timeout: Optional[float]) -> Optional[Lane]:
         """Wait for a lane that has something; None is only a wake. ``Empty`` when time is up."""
-        lane = self.ready.get(timeout=timeout)
-        if lane is None:
-            self._wake_is_due = False  # before the caller looks around, so that nothing is missed
-        return lane
+        return self.ready.get(timeout=timeout)
 
     def wake_watchers(self) -> None:
         """Make everybody in ``wait_until`` look around."""

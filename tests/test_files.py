@@ -55,3 +55,22 @@ def test_a_step_that_fails_leaves_nothing(tmp_path, monkeypatch, overwrite):
     with pytest.raises(OSError, match="disk full"):
         write_whole(tmp_path / "picture.jpg", b"data", overwrite=overwrite)
     assert os.listdir(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_file_system_without_hard_links(tmp_path, monkeypatch, there):
+    """It is as whole there, and a file that is there already is kept as well."""
+
+    def refuse(source, target):
+        raise PermissionError("no hard links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "picture.jpg"
+    if there:
+        path.write_bytes(b"old")
+        with pytest.raises(FileExistsError, match="overwrite=True"):
+            write_whole(path, b"data", overwrite=False)
+    else:
+        write_whole(path, b"data", overwrite=False)
+    assert path.read_bytes() == (b"old" if there else b"data")
+    assert os.listdir(str(tmp_path)) == ["picture.jpg"]

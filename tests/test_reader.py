@@ -636,6 +636,19 @@ class TestStop:
         assert bench.errors == []
         self.ended(bench)
 
+    @pytest.mark.parametrize("code", [4402, 4401, 1006])
+    def test_overtaken(self, code):
+        """Whatever code the connection ends with after the stop, it is an end and no failure."""
+
+        def stop_and_lose():
+            bench.reader.stop()
+            raise Lost(code, "too late")
+
+        bench = Bench([[DATA], stop_and_lose], max_attempts=1)
+        bench.lives()
+        assert bench.errors == []
+        self.ended(bench)
+
     def test_last_attempt(self):
         """A stop during the last attempt allowed is an end, not exhaustion."""
         with Bench([HOLD], max_attempts=1) as bench:
