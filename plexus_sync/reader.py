@@ -10,13 +10,13 @@ from typing import Callable, Optional, Tuple
 import attrs
 import tenacity
 
-from .dialing import Line
 from .endings import Action
 from .errors import AuthenticationError, BufferOverflow, PlexusError, RetriesExhausted, StreamError
 from .gaps import GapBook
 from .inbox import Inbox, Lane, LaneFull
 from .interrupt import Interrupt
 from .judge import Judge, Verdict
+from .line import Line
 from .loss import Lost
 from .retrying import Failed, retrying
 from .session import SILENCE, Session

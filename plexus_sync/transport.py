@@ -13,9 +13,10 @@ from websocket import ABNF
 
 from .deadline import Deadline
 from .deflate import Inflater
-from .dialing import MAX_WAIT, Line, dial, network_errors
+from .dialing import dial
 from .framing import CloseFrame, FrameReader
 from .interrupt import Interrupt
+from .line import MAX_WAIT, Line, network_errors
 from .loss import ABNORMAL, Lost
 from .settings import Secret, Settings
 

@@ -30,10 +30,11 @@ from rawserver import (
     upgrade,
 )
 
-from plexus_sync import __version__, dialing
+from plexus_sync import __version__, dialing, heads, proxies
 from plexus_sync.deadline import Deadline
-from plexus_sync.dialing import Line, dial
+from plexus_sync.dialing import dial
 from plexus_sync.interrupt import Interrupt
+from plexus_sync.line import Line
 from plexus_sync.loss import Lost
 from plexus_sync.settings import KeySource, Settings
 
@@ -706,7 +707,7 @@ class TestRefusals:
     @pytest.mark.parametrize("status", [429, 503])
     def test_retry_after(self, dialer, monkeypatch, status, value, seconds):
         """Retry-After is read as seconds or as a date; what is neither counts as none."""
-        monkeypatch.setattr(dialing, "time", SimpleNamespace(time=lambda: 1_700_000_000.0))
+        monkeypatch.setattr(heads, "time", SimpleNamespace(time=lambda: 1_700_000_000.0))
         data = f"HTTP/1.1 {status} Later\r\nRetry-After: {value}\r\n\r\n".encode()
         with RawServer(says(data)) as server:
             loss = dialer.lost(str(server.port))
@@ -1187,14 +1188,14 @@ class TestStop:
 
     def test_after_socks_proxy(self, dialer, monkeypatch):
         """A stop right after the tunnel was made, when the line has no socket yet, is heard."""
-        original = dialing.in_time
+        original = proxies.in_time
 
         def in_time(*args):
             result = original(*args)
             dialer.stop.set()
             return result
 
-        monkeypatch.setattr(dialing, "in_time", in_time)
+        monkeypatch.setattr(proxies, "in_time", in_time)
         with RawServer(socks5([], hold)) as server:
             proxy = f"socks5h://127.0.0.1:{server.port}"
             url = f"ws://localhost:1{PATH}"

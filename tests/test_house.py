@@ -20,8 +20,9 @@ DATA = pathlib.Path(__file__).parent / "data"
 # floor, from left to right.
 FLOORS = {
     "words": "_version errors streams files frames state status deadline latch loss throttle gaps",
-    "wire": "deflate framing decode",
-    "edges": "endings reconnect judge retrying settings interrupt dialing transport",
+    "wire": "deflate framing wire decode",
+    "edges": "endings reconnect judge retrying settings interrupt line heads proxies upgrade"
+    " dialing transport",
     "one stream's life": "buffers inbox session reader",
     "the subscription": "roster callbacks dispatch registration subscription",
     "face": "__init__",

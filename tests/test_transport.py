@@ -31,8 +31,8 @@ from rawserver import (
 )
 
 from plexus_sync.deadline import Deadline
-from plexus_sync.dialing import Line
 from plexus_sync.interrupt import Interrupt
+from plexus_sync.line import Line
 from plexus_sync.loss import Lost
 from plexus_sync.settings import KeySource, Secret, Settings
 from plexus_sync.transport import Connection

@@ -7,17 +7,16 @@ here is what a subscription would meet.
 from __future__ import annotations
 
 import socket
-import ssl
 from typing import List, Optional, Tuple
 from urllib.parse import urlsplit
 
 from ..deadline import Deadline
 from ..decode import decode
-from ..dialing import Line
 from ..endings import ending
 from ..errors import FrameError, StreamError
 from ..frames import ErrorFrame, Frame
 from ..interrupt import Interrupt
+from ..line import Line
 from ..loss import ABNORMAL, Lost
 from ..settings import Secret, Settings
 from ..streams import VideoStream
@@ -67,7 +66,7 @@ class Probe:
         try:
             self._connection.open(self._url, self._settings, self._deadline)
         except Lost as lost:
-            raise Stopped(self._stopped_at(lost), self._error(lost)) from None
+            raise Stopped(self._line.step, self._error(lost)) from None
 
     def authenticate(self, key: Secret) -> Frame:
         """Send the key; return the first frame of the service, or raise ``Stopped``."""
@@ -110,26 +109,6 @@ class Probe:
         if not left:
             raise Lost(ABNORMAL, "no answer to the key in time")
         return self._connection.receive(left) or []
-
-    def _stopped_at(self, lost: Lost) -> str:
-        """Return the step, which the socket's layers tell, as far as dialing has built them."""
-        sock = self._line.sock
-        cause = lost.loss.cause
-        if isinstance(cause, socket.gaierror):
-            return "dns"
-        if sock is None:  # there is no socket before the name is resolved, and none by itself
-            # A SOCKS proxy is given one of its own, which dialing sees at the end only.
-            return "proxy" if self._proxy is not None else "tcp" if cause is not None else "dns"
-        if isinstance(sock, ssl.SSLSocket):
-            # OpenSSL forgets that TLS stood when it fails later; dialing puts the host before
-            # what goes wrong below the upgrade.
-            below = lost.loss.reason.startswith(f"{self._host}:{self._port}: ")
-            return "tls" if below and not sock.version() else "upgrade"
-        if not _stands(sock):
-            return "tcp"
-        if self._proxy is not None and (self._secure or "proxy" in lost.loss.reason):
-            return "proxy"
-        return "upgrade"
 
     def _error(self, lost: Lost) -> StreamError:
         loss = lost.loss

@@ -1,0 +1,65 @@
+"""Through a proxy: HTTP CONNECT on a connected line, SOCKS by python-socks."""
+
+from __future__ import annotations
+
+import socket
+from base64 import b64encode
+
+from .deadline import Deadline
+from .heads import check_status, read_head
+from .interrupt import Interrupt, in_time
+from .line import Line, time_left
+from .loss import ABNORMAL, PROTOCOL, Lost
+from .settings import Proxy
+
+__all__ = ["connect_http_proxy", "connect_socks_proxy"]
+
+
+def connect_http_proxy(line: Line, proxy: Proxy, host: str, port: int, left: Deadline) -> None:
+    """Have a proxy connect the line to a host (RFC 9110 section 9.3.6)."""
+    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    request = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
+    if proxy.username is not None:
+        login = f"{proxy.username}:{proxy.password or ''}".encode()
+        request += f"Proxy-Authorization: Basic {b64encode(login).decode()}\r\n"
+    line.sock.settimeout(time_left(left))
+    line.sock.sendall(f"{request}\r\n".encode())
+    head, rest = read_head(line, left)
+    check_status(head, range(200, 300), "the proxy")
+    if rest:
+        raise Lost(PROTOCOL, "the proxy sent data of its own into the tunnel")
+
+
+def connect_socks_proxy(
+    proxy: Proxy, host: str, port: int, left: Deadline, stop: Interrupt
+) -> socket.socket:
+    """Return a socket that a proxy has connected to a host; needs the extra ``socks``."""
+    try:
+        from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError, ProxyType
+        from python_socks.sync import Proxy as SocksProxy
+    except ImportError as error:
+        raise Lost(
+            ABNORMAL,
+            "a SOCKS proxy needs an extra: pip install 'plexus-sync[socks]'",
+            cause=error,
+        ) from None
+    dialer = SocksProxy(
+        ProxyType.SOCKS4 if proxy.scheme.startswith("socks4") else ProxyType.SOCKS5,
+        proxy.host,
+        proxy.port,
+        proxy.username,
+        proxy.password,
+        rdns=proxy.scheme in ("socks4a", "socks5h"),
+    )
+    remaining = time_left(left)
+    try:
+        # Its socket cannot be reached from outside while it connects, so it cannot be woken.
+        return in_time(
+            lambda: dialer.connect(host, port, remaining),
+            left,
+            stop,
+            "SOCKS",
+            socket.socket.close,
+        )
+    except (ProxyConnectionError, ProxyError, ProxyTimeoutError) as error:
+        raise Lost(ABNORMAL, f"the proxy at {proxy.host}: {error}", cause=error) from None
