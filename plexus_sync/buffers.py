@@ -11,9 +11,9 @@ from typing import Deque, Dict, Optional, Tuple, Union
 
 import attrs
 
-from .decode import Wire, camera_of
 from .frames import Gap
 from .streams import Buffer, Stream, VideoStream
+from .wire import Wire, camera_of
 
 __all__ = ["BufferFull", "Entry", "FrameBuffer", "PictureBuffer", "Taken", "new_buffer"]
 

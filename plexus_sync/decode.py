@@ -1,18 +1,15 @@
-"""From the text of a message to a frame: pure, and the only room that knows the wire's names.
+"""From wire objects to the public frames; pure.
 
-A message is parsed into a *wire object* (one C pass: JSON, UTF-8, types, base64 left alone), and
-a wire object becomes a public frame. The two steps are apart because a stream's reader needs the
-first one where it must know a frame's type or camera, while the second, dearer one runs where the
-callbacks run, and never for a frame that an overflow has dropped.
+Parsing and building are apart because a stream's reader needs the first where it must know a
+frame's type or camera, while the second, dearer one runs where the callbacks run, and never for a
+frame that an overflow has dropped.
 """
 
 from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union
 
-import msgspec
-
-from .errors import ConfigError, FrameError
+from .errors import ConfigError
 from .frames import (
     Camera,
     ErrorFrame,
@@ -21,188 +18,35 @@ from .frames import (
     GatewayReconnectingFrame,
     InitFrame,
     OnlineSource,
-    Point,
     TelemetryFrame,
     UnknownFrame,
     VideoFrame,
 )
 from .streams import Stream, VideoStream
+from .wire import (
+    UNDECODABLE,
+    Wire,
+    WireCamera,
+    WireError,
+    WireEvent,
+    WireGateway,
+    WireInit,
+    WireTelemetry,
+    WireUnknown,
+    WireVideo,
+    bad_frame,
+    parse,
+    parse_base64,
+)
 
-__all__ = [
-    "StreamDecoder",
-    "Wire",
-    "camera_of",
-    "decode",
-    "frame_error",
-    "is_gateway_notice",
-    "parse",
-]
-
-EXCERPT_BYTES = 200  # enough to recognise a frame, too little to flood a log
-
-
-def _teach_wire_name(cls: Type[Any], attribute: str, wire_name: str) -> None:
-    """Let msgspec fill ``attribute`` of an attrs class from a JSON member of another name.
-
-    msgspec takes the names of ``__attrs_attrs__`` for the wire's and sets them on the instance.
-    So the slot gets a second name, and msgspec is shown a list of fields that has the wire's; it
-    keeps what it has read in a cache on the class, and the class is put back as it was.
-    """
-    fields = cls.__attrs_attrs__
-    setattr(cls, wire_name, cls.__dict__[attribute])
-    cls.__annotations__[wire_name] = cls.__annotations__[attribute]
-    cls.__attrs_attrs__ = tuple(
-        field.evolve(name=wire_name) if field.name == attribute else field for field in fields
-    )
-    try:
-        msgspec.json.Decoder(cls)
-    finally:
-        cls.__attrs_attrs__ = fields
-        del cls.__annotations__[wire_name]
-
-
-_teach_wire_name(Point, "class_", "class")
-
-
-class _Telemetry(msgspec.Struct, tag="telemetry"):
-    points: Tuple[Point, ...]
-
-
-class _Event(msgspec.Struct, tag="event", rename={"class_": "class"}):
-    source_id: str
-    metric: str
-    value: Any
-    timestamp: Union[int, float, None] = None
-    class_: Optional[str] = None
-    alert: Optional[int] = None
-    tags: Optional[Dict[str, Any]] = None
-
-
-class _Camera(msgspec.Struct):
-    camera_id: str
-    video_type: Optional[str] = None
-
-
-class _Source(msgspec.Struct):
-    source_id: str
-    cameras: Optional[List[Union[str, _Camera]]] = None
-    platform: Optional[str] = None
-    sensors: Any = None
-
-
-class _Init(msgspec.Struct, tag="init"):
-    online_sources: Optional[List[_Source]]
-
-
-class _Video(msgspec.Struct, tag="video_frame"):
-    camera_id: str
-    frame: msgspec.Raw
-    source_id: Any = None
-    width: Optional[int] = None
-    height: Optional[int] = None
-    timestamp: Union[int, float, None] = None
-    video_type: Optional[str] = None
-    sensor_width: Optional[int] = None
-    sensor_height: Optional[int] = None
-    temp_min: Optional[float] = None
-    temp_max: Optional[float] = None
-    temps: Optional[Tuple[float, ...]] = None
-
-
-class _Gateway(msgspec.Struct, tag="gateway_reconnecting"):
-    attempt: int
-    delay_s: Union[int, float]
-    max_attempts: Optional[int] = None
-
-
-class _Error(msgspec.Struct, tag="error"):
-    message: Optional[str] = None
-
-
-class _Unknown(msgspec.Struct):
-    type: str
-    data: Dict[str, Any]
-
-
-Wire = Union[_Telemetry, _Event, _Init, _Video, _Gateway, _Error, _Unknown]
-
-_KNOWN = (_Telemetry, _Event, _Init, _Video, _Gateway, _Error)
-_KNOWN_TYPES = frozenset(cls.__struct_config__.tag for cls in _KNOWN)
-_parse_known: Callable[[Union[bytes, str]], Wire] = msgspec.json.Decoder(Union[_KNOWN]).decode
-_parse_object = msgspec.json.Decoder(Dict[str, Any]).decode
-_parse_base64 = msgspec.json.Decoder(bytes).decode
-
-# RecursionError: JSON nested too deep; UnicodeDecodeError and UnicodeEncodeError: no valid text.
-_UNDECODABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
-
-
-def parse(text: Union[bytes, str]) -> Wire:
-    """Return the wire object of one message; FrameError where it is none."""
-    try:
-        return _parse_known(text)
-    except _UNDECODABLE as error:
-        return _parse_unknown(text, error)
-
-
-def _parse_unknown(text: Union[bytes, str], error: Exception) -> Wire:
-    """Return the wire object of a type that is not known; else raise FrameError for ``error``."""
-    try:
-        data = _parse_object(text)
-    except _UNDECODABLE as malformed:
-        raise _bad_frame(text, malformed if _quotes_type(error) else error) from None
-    kind = data.get("type")
-    if not isinstance(kind, str) or kind in _KNOWN_TYPES:
-        raise _bad_frame(text, error) from None
-    return _Unknown(kind, data)
-
-
-def _quotes_type(error: Exception) -> bool:
-    """Return whether msgspec's message holds a type that it does not know, however long."""
-    return str(error).startswith("Invalid value")
-
-
-def _bad_frame(text: Union[bytes, str], error: Exception) -> FrameError:
-    # A frame that is an object and still bad has such a message only where it has two types.
-    reason = "two types" if _quotes_type(error) else str(error) or type(error).__name__
-    return frame_error(text, reason)
-
-
-def frame_error(
-    text: Union[bytes, str],
-    reason: str,
-    stream: Optional[Stream] = None,
-    scrub: Callable[[str], str] = str,
-) -> FrameError:
-    """Return the error for one frame; ``scrub`` takes out what must not be shown."""
-    # The cut comes after scrub, so that no half of a key is left; and well before the end of a text
-    # that may be megabytes long.
-    head = text[: 4 * EXCERPT_BYTES]
-    shown = scrub(head if isinstance(head, str) else head.decode("utf-8", "backslashreplace"))
-    excerpt = shown.encode("utf-8", "backslashreplace")[:EXCERPT_BYTES]
-    where = "" if stream is None else f"{stream}: "
-    return FrameError(
-        f"{where}a frame cannot be decoded and is left out ({scrub(reason)}): {excerpt!r}",
-        stream=stream,
-        reason=scrub(reason),
-        excerpt=excerpt,
-    )
-
-
-def is_gateway_notice(wire: Wire) -> bool:
-    """Return whether the frame says that the service has lost its gateway."""
-    return isinstance(wire, _Gateway)
-
-
-def camera_of(wire: Optional[Wire]) -> Optional[str]:
-    """Return the camera that took the picture; None where the frame is no picture."""
-    return wire.camera_id if isinstance(wire, _Video) else None
+__all__ = ["StreamDecoder", "decode"]
 
 
 def _text_or_none(value: Any) -> Optional[str]:
     return value if isinstance(value, str) else None
 
 
-def _cameras(cameras: Optional[List[Union[str, _Camera]]]) -> Tuple[Camera, ...]:
+def _cameras(cameras: Optional[List[Union[str, WireCamera]]]) -> Tuple[Camera, ...]:
     return tuple(
         Camera(camera) if isinstance(camera, str) else Camera(camera.camera_id, camera.video_type)
         for camera in cameras or ()
@@ -213,11 +57,11 @@ def _cameras(cameras: Optional[List[Union[str, _Camera]]]) -> Tuple[Camera, ...]
 # are spelled out, since a dict built for ** costs as much as the frame.
 
 
-def _telemetry(wire: _Telemetry, stream: Any, at: Any, raw: Any) -> Frame:
+def _telemetry(wire: WireTelemetry, stream: Any, at: Any, raw: Any) -> Frame:
     return TelemetryFrame(wire.points, stream=stream, received_at=at, raw=raw)
 
 
-def _event(wire: _Event, stream: Any, at: Any, raw: Any) -> Frame:
+def _event(wire: WireEvent, stream: Any, at: Any, raw: Any) -> Frame:
     return EventFrame(
         wire.source_id,
         wire.metric,
@@ -232,7 +76,7 @@ def _event(wire: _Event, stream: Any, at: Any, raw: Any) -> Frame:
     )
 
 
-def _init(wire: _Init, stream: Any, at: Any, raw: Any) -> Frame:
+def _init(wire: WireInit, stream: Any, at: Any, raw: Any) -> Frame:
     sources = tuple(
         OnlineSource(source.source_id, _cameras(source.cameras), source.platform, source.sensors)
         for source in wire.online_sources or ()
@@ -240,11 +84,11 @@ def _init(wire: _Init, stream: Any, at: Any, raw: Any) -> Frame:
     return InitFrame(sources, stream=stream, received_at=at, raw=raw)
 
 
-def _video(wire: _Video, stream: Any, at: Any, raw: Any) -> Frame:
+def _video(wire: WireVideo, stream: Any, at: Any, raw: Any) -> Frame:
     return VideoFrame(
         _text_or_none(wire.source_id),
         wire.camera_id,
-        _parse_base64(wire.frame),
+        parse_base64(wire.frame),
         wire.width,
         wire.height,
         wire.timestamp,
@@ -260,28 +104,28 @@ def _video(wire: _Video, stream: Any, at: Any, raw: Any) -> Frame:
     )
 
 
-def _gateway(wire: _Gateway, stream: Any, at: Any, raw: Any) -> Frame:
+def _gateway(wire: WireGateway, stream: Any, at: Any, raw: Any) -> Frame:
     return GatewayReconnectingFrame(
         wire.attempt, wire.delay_s, wire.max_attempts, stream=stream, received_at=at, raw=raw
     )
 
 
-def _error(wire: _Error, stream: Any, at: Any, raw: Any) -> Frame:
+def _error(wire: WireError, stream: Any, at: Any, raw: Any) -> Frame:
     return ErrorFrame(wire.message, stream=stream, received_at=at, raw=raw)
 
 
-def _unknown(wire: _Unknown, stream: Any, at: Any, raw: Any) -> Frame:
+def _unknown(wire: WireUnknown, stream: Any, at: Any, raw: Any) -> Frame:
     return UnknownFrame(wire.type, wire.data, stream=stream, received_at=at, raw=raw)
 
 
 _BUILDERS: Dict[Type[Any], Callable[..., Frame]] = {
-    _Telemetry: _telemetry,
-    _Event: _event,
-    _Init: _init,
-    _Video: _video,
-    _Gateway: _gateway,
-    _Error: _error,
-    _Unknown: _unknown,
+    WireTelemetry: _telemetry,
+    WireEvent: _event,
+    WireInit: _init,
+    WireVideo: _video,
+    WireGateway: _gateway,
+    WireError: _error,
+    WireUnknown: _unknown,
 }
 
 
@@ -294,8 +138,8 @@ def _build(
 ) -> Frame:
     try:
         return _BUILDERS[type(wire)](wire, stream, received_at, raw)
-    except _UNDECODABLE as error:
-        raise _bad_frame(text, error) from None
+    except UNDECODABLE as error:
+        raise bad_frame(text, error) from None
 
 
 def decode(data: Union[bytes, str]) -> Frame:
@@ -327,11 +171,11 @@ class StreamDecoder:
 
     def wanted(self, wire: Wire) -> bool:
         """Return whether the frame passes; points of other devices are left out of it."""
-        if isinstance(wire, _Telemetry):
+        if isinstance(wire, WireTelemetry):
             return self._keep_own_points(wire)
-        if isinstance(wire, _Event):
+        if isinstance(wire, WireEvent):
             return wire.source_id == self._source_id
-        if isinstance(wire, _Video):
+        if isinstance(wire, WireVideo):
             # An id that is missing or no text was seen on pictures of the stream's own device.
             own = not isinstance(wire.source_id, str) or wire.source_id == self._source_id
             return own and (not self._cameras or wire.camera_id in self._cameras)
@@ -339,7 +183,7 @@ class StreamDecoder:
 
     def is_data(self, wire: Wire) -> bool:
         """Return whether the frame is a telemetry, event or video frame of this stream."""
-        return isinstance(wire, (_Telemetry, _Event, _Video)) and self.wanted(wire)
+        return isinstance(wire, (WireTelemetry, WireEvent, WireVideo)) and self.wanted(wire)
 
     def frame(
         self, text: bytes, received_at: float, wire: Optional[Wire] = None
@@ -354,7 +198,7 @@ class StreamDecoder:
             return None
         return _build(wire, text, self._stream, received_at, text if self._keep_raw else None)
 
-    def _keep_own_points(self, wire: _Telemetry) -> bool:
+    def _keep_own_points(self, wire: WireTelemetry) -> bool:
         points = wire.points
         for point in points:
             if point.source_id != self._source_id:

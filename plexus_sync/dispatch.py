@@ -10,12 +10,12 @@ from typing import Callable, Deque, Optional, Tuple, Union
 from .buffers import Entry
 from .callbacks import Callbacks
 from .deadline import Deadline
-from .decode import frame_error
 from .errors import FrameError
 from .frames import ErrorFrame, Frame, Gap, TelemetryFrame
 from .inbox import Inbox, Lane
 from .latch import owns
 from .throttle import Throttle
+from .wire import frame_error
 
 __all__ = ["Dispatcher", "Finished"]
 

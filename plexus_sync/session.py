@@ -8,7 +8,6 @@ from typing import Callable, List, Optional
 
 from .buffers import Entry
 from .deadline import Deadline
-from .decode import is_gateway_notice, parse
 from .errors import FrameError
 from .gaps import GapBook
 from .inbox import Lane
@@ -18,6 +17,7 @@ from .settings import Secret, Settings
 from .state import Event
 from .streams import VideoStream
 from .transport import Connection
+from .wire import is_gateway_notice, parse
 
 __all__ = ["Session"]
 

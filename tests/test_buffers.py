@@ -18,7 +18,7 @@ from plexus_sync.buffers import (
     PictureBuffer,
     new_buffer,
 )
-from plexus_sync.decode import parse
+from plexus_sync.wire import parse
 
 OTHER = parse(telemetry())  # on video a frame that is no picture
 WIRES = {camera: parse(picture(camera, frame="")) for camera in "abc"}

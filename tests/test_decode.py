@@ -28,7 +28,8 @@ from plexus_sync import (
     VideoStream,
     decode,
 )
-from plexus_sync.decode import StreamDecoder, camera_of, frame_error, is_gateway_notice, parse
+from plexus_sync.decode import StreamDecoder
+from plexus_sync.wire import camera_of, frame_error, is_gateway_notice, parse
 
 METRICS = MetricsStream("robot-01")
 LOGS = LogsStream("robot-01")

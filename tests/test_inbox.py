@@ -21,8 +21,8 @@ from plexus_sync import (
     VideoStream,
 )
 from plexus_sync.deadline import Deadline
-from plexus_sync.decode import parse
 from plexus_sync.inbox import MAX_NOTICES, Inbox, Lane, LaneFull
+from plexus_sync.wire import parse
 
 STREAM = MetricsStream("robot-01")
 GAP = Gap(STREAM, 1.0, 2.0, "connection")
