@@ -17,7 +17,9 @@ from .deflate import Corrupt, Inflater, deflated_limit
 __all__ = ["CloseFrame", "FrameReader", "Violation"]
 
 SMALL = 8 * 1024  # what a quiet stream costs; a telemetry frame of 50 points fits
-LARGE = 256 * 1024  # a busy stream's reads; above it only a larger message makes the buffer grow
+# A busy stream's reads: fewer small frames than a default buffer holds, or one read could overflow
+# it. Above this only a larger message makes the buffer grow.
+LARGE = 64 * 1024
 
 # First byte of a frame, RFC 6455 section 5.2: FIN, three reserved bits, four bits of opcode.
 _FIN = 0x80
