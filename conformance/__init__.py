@@ -1,0 +1,1 @@
+"""The Autobahn WebSocket test suite, driven against our connection and its peers."""
