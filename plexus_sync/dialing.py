@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import selectors
 import socket
@@ -26,18 +27,27 @@ _CONNECT_BEGUN = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
 def _resolve(host: str, port: int, deadline: Deadline, interrupt: Interrupt) -> List[Any]:
-    return in_time(
-        lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM),
-        deadline,
-        interrupt,
-        "DNS",
-    )
+    def look_up() -> List[Any]:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+    if _is_address(host):  # which needs neither DNS nor a thread to wait for it
+        return look_up()
+    return in_time(look_up, deadline, interrupt, "DNS")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])  # without the zone, which 3.8 does not know
+    except ValueError:
+        return False
+    return True
 
 
 def _connect_tcp(host: str, port: int, deadline: Deadline, line: Line, stop: Interrupt) -> None:
     """Connect the line to the first address that answers; each gets its share of the time."""
     line.step = "dns"
     addresses = _resolve(host, port, deadline, stop)
+    go_on(stop)
     line.step = "tcp"
     failure: Optional[OSError] = None
     for index, (family, kind, protocol, _, address) in enumerate(addresses):

@@ -54,44 +54,44 @@ _UNAUTHORIZED = Ending(
     Action.ONCE_MORE,
     AuthenticationError,
     "the API key was refused, or came later than the 10 s that the service allows",
-    "check the key; where keys expire, give api_key a callable that returns a fresh one",
+    "Check the key; where keys expire, give api_key a callable that returns a fresh one",
 )
 _UNPAID = Ending(
     Action.FAIL,
     PaymentRequiredError,
     "the plan behind this API key does not include API access",
-    "change the plan or use the key of another organisation",
+    "Change the plan or use the key of another organisation",
 )
 _GATEWAY = Ending(
     Action.RETRY,
     GatewayError,
     "the service has lost its gateway, or this client answered its pings too late",
-    "nothing to do if it passes; else look at the device's own link",
+    "Nothing to do if it passes; else look at the device's own link",
 )
 _LOST = Ending(
     Action.RETRY,
     ConnectionLost,
     "the connection was lost or could not be made",
-    "nothing to do if it passes; else check base_url, DNS, proxy and network",
+    "Nothing to do if it passes; else check base_url, DNS, proxy and network",
 )
 _BUSY = Ending(
     Action.RETRY,
     HandshakeError,
     "the server is overloaded or broken at the moment",
-    "nothing to do if it passes",
+    "Nothing to do if it passes",
 )
 _REFUSED = Ending(
     Action.FAIL,
     HandshakeError,
     "the server refused the upgrade",
-    "check base_url and the stream's source_id and parameters; a redirect is never followed, "
+    "Check base_url and the stream's source_id and parameters; a redirect is never followed, "
     "because the key would go to another host",
 )
 _BROKEN = Ending(
     Action.STRIKE,
     ProtocolError,
     "the peer does not keep to the WebSocket protocol",
-    "check that base_url is the Data API and no other server or proxy answers",
+    "Check that base_url is the Data API and no other server or proxy answers",
 )
 
 TABLE: Dict[int, Ending] = {
@@ -112,13 +112,13 @@ TABLE: Dict[int, Ending] = {
         Action.FAIL,
         CertificateError,
         "the server's certificate is not valid",
-        "check base_url and the clock; for a private authority pass ssl_context",
+        "Check base_url and the clock; for a private authority pass ssl_context",
     ),
     1009: Ending(
         Action.STRIKE,
         FrameTooLarge,
         "a message was larger than allowed",
-        "raise max_frame_bytes if such messages are meant to come",
+        "Raise max_frame_bytes if such messages are meant to come",
     ),
     429: _BUSY,
 }

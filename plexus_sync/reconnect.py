@@ -42,12 +42,12 @@ def _check_on_code(value: Any) -> Dict[int, str]:
 class Reconnect:
     """How to come back after a loss: exponential backoff with full jitter.
 
-    The wait before attempt n is random between 0 and ``initial * 2 ** (n - 1)`` seconds, at most
-    ``maximum``. It starts again from ``initial`` only after a connection that delivered a data
-    frame or stayed open ``stable_after`` seconds. ``max_attempts`` counts failed attempts in a
-    row, the first included, and ``max_elapsed`` their seconds; None is no limit. ``on_code`` maps
-    a close code (1006 for every loss without one) or an HTTP status to ``"retry"``, ``"now"``,
-    ``"end"`` or ``"fail"``, in place of what the table of close codes says.
+    The wait after the n-th failed attempt in a row is random between 0 and ``initial * 2 ** (n -
+    1)`` seconds, at most ``maximum``. It starts again from ``initial`` only after a connection that
+    delivered a data frame or stayed open ``stable_after`` seconds. ``max_attempts`` counts failed
+    attempts in a row, the first included, and ``max_elapsed`` their seconds; None is no limit.
+    ``on_code`` maps a close code (1006 for every loss without one) or an HTTP status to
+    ``"retry"``, ``"now"``, ``"end"`` or ``"fail"``, in place of what the table of close codes says.
     """
 
     initial: float = attrs.field(default=0.5)

@@ -6,8 +6,9 @@ import ipaddress
 import json
 import os
 import ssl
+from collections import deque
 from pathlib import Path
-from typing import Any, Callable, List, Optional, Union
+from typing import Any, Callable, Deque, Optional, Union
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore
 
@@ -22,6 +23,7 @@ __all__ = ["ApiKey", "KeySource", "Proxy", "Secret", "Settings"]
 DEFAULT_BASE_URL = "wss://api.plexus.company"
 KEY_VARIABLE = "PLEXUS_API_KEY"  # this, then the file: the order of the vendor's own SDK
 URL_VARIABLE = "PLEXUS_DATA_API_URL"
+MAX_SEEN = 1000  # keys; a fleet of so many streams may have a fresh one for each
 KEY_FILE = Path("~") / ".plexus" / "config.json"
 
 ApiKey = Union[str, Callable[[], str], None]
@@ -52,7 +54,9 @@ class KeySource:
     def __init__(self, api_key: ApiKey) -> None:
         self._callable = api_key if callable(api_key) else None
         self._fixed: Optional[Secret] = None
-        self._seen: List[Secret] = []  # every key that was handed out, newest last, for scrub()
+        # The keys that were handed out, for scrub(). Each operation on it is atomic: the readers of
+        # all streams fetch their keys here.
+        self._seen: Deque[Secret] = deque(maxlen=MAX_SEEN)
         if isinstance(api_key, str):
             self._fixed = self._checked(api_key, "api_key")
         elif api_key is not None and self._callable is None:
@@ -80,8 +84,8 @@ class KeySource:
         return self._fixed
 
     def scrub(self, text: str) -> str:
-        """Return the text with every key that was ever handed out taken out of it."""
-        for secret in self._seen:
+        """Return the text with the keys that were handed out taken out of it."""
+        for secret in tuple(self._seen):
             text = text.replace(secret.reveal(), "[api key]")
         return text
 
@@ -94,11 +98,12 @@ class KeySource:
                 f"{name} is empty or holds spaces or control characters: it must be the key alone, "
                 "such as plx_..."
             )
-        for secret in self._seen:
+        for secret in tuple(self._seen):
             if secret.reveal() == key:
                 return secret
-        self._seen = [*self._seen[-9:], Secret(key)]
-        return self._seen[-1]
+        secret = Secret(key)
+        self._seen.append(secret)
+        return secret
 
     def _from_file(self, path: Path) -> Secret:
         try:
@@ -171,7 +176,7 @@ def _parse_proxy(value: str) -> Proxy:
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 section 6.3
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

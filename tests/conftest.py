@@ -6,6 +6,7 @@ import socket
 import threading
 
 import pytest
+from helpers import PATIENCE
 
 from plexus_sync import Subscription
 
@@ -62,7 +63,14 @@ def simulator():
     """Run a simulator that sends only what the test publishes, and retries a lost gateway soon."""
     from plexus_sync.simulator import Simulator
 
-    with Simulator(rate=0, video_rate=0, gateway_retry_delay=0.05) as running:
+    class Patient(Simulator):
+        """Waits longer for its clients, for a machine that stalls."""
+
+        def wait_for_connections(self, n, timeout=PATIENCE):
+            """Wait for exactly n clients."""
+            return super().wait_for_connections(n, timeout)
+
+    with Patient(rate=0, video_rate=0, gateway_retry_delay=0.05) as running:
         yield running
 
 

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 DATA = Path(__file__).parent / "data"
-PATIENCE = 10.0  # seconds before a test that hangs fails instead
+PATIENCE = 30.0  # seconds before a test that hangs fails instead
 JPEG = "/9j/4AAQSkZJRgABAQAAAQABAAD/2Q=="
 
 

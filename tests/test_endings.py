@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers import PATIENCE
 
 from plexus_sync import (
     AuthenticationError,
@@ -22,8 +23,6 @@ from plexus_sync import (
     VideoStream,
 )
 from plexus_sync.endings import Action, ending
-
-PATIENCE = 10.0  # seconds before a test that hangs fails instead
 
 STREAMS = {
     "metrics": MetricsStream("robot-01"),

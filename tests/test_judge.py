@@ -283,7 +283,7 @@ class TestVerdict:
         error = judge(LOGS, 1011).error
         assert str(error) == (
             "robot-01/logs: the service has lost its gateway, or this client answered its pings "
-            "too late (1011: words); trying again. nothing to do if it passes; else look at the "
+            "too late (1011: words); trying again. Nothing to do if it passes; else look at the "
             "device's own link"
         )
         assert (error.stream, error.code, error.reason) == (LOGS, 1011, "words")

@@ -12,7 +12,7 @@ import traceback
 import pytest
 
 from plexus_sync import ConfigError, MetricsStream, Reconnect, Subscription
-from plexus_sync.settings import KeySource, Proxy, Secret, Settings
+from plexus_sync.settings import MAX_SEEN, KeySource, Proxy, Secret, Settings
 
 KEY = "plx_0123456789abcdefghijklmnopqrstuv"
 
@@ -416,13 +416,14 @@ class TestSecrecy:
         assert keys.scrub("a plx_one b plx_two plx_one") == "a [api key] b [api key] [api key]"
 
     def test_scrub_remembers_the_last_ones(self):
-        """Keys that change all day do not fill the memory: the last ten are known."""
-        calls = iter(f"plx_{number:02}" for number in range(12))
+        """Keys that change all day do not fill the memory: the last ones are known."""
+        count = MAX_SEEN + 2
+        calls = iter(f"plx_{number:04}" for number in range(count))
         keys = KeySource(lambda: next(calls))
-        for _ in range(12):
+        for _ in range(count):
             keys.fetch()
-        text = " ".join(f"plx_{number:02}" for number in range(12))
-        assert keys.scrub(text) == " ".join(["plx_00", "plx_01"] + ["[api key]"] * 10)
+        text = " ".join(f"plx_{number:04}" for number in range(count))
+        assert keys.scrub(text) == " ".join(["plx_0000", "plx_0001"] + ["[api key]"] * MAX_SEEN)
 
 
 class TestProxy:

@@ -11,6 +11,7 @@ import signal
 import threading
 
 import pytest
+from helpers import PATIENCE
 
 from plexus_sync import (
     Buffer,
@@ -36,7 +37,6 @@ from plexus_sync import (
     VideoStream,
 )
 
-PATIENCE = 10.0  # seconds before a test that hangs fails instead
 METRICS = MetricsStream("robot-01")
 LOGS = LogsStream("robot-01")
 VIDEO = VideoStream("robot-01")
@@ -703,6 +703,33 @@ def test_close_discards_and_counts_what_waits(simulator, subscribe):
     sub.close()
     status = sub.status()[METRICS]
     assert (status.received, status.delivered, status.discarded) == (5, 1, 4)
+
+
+def test_a_signal_handler_does_not_wait_for_itself(simulator, subscribe):
+    """On top of our own code, which holds a lock, close() marks the end and waits for nobody."""
+    sub = subscribe(METRICS)
+    sub.start()
+    simulator.wait_for_connections(1)
+    (reader,) = sub._roster.present()
+    with sub._lock, sub._dispatcher._lock, reader.lane._lock:  # as a handler would find them
+        assert sub.close() is True
+    with pytest.raises(Closed):
+        sub.get()
+    assert sub.close()
+    assert sub.status()[METRICS].state is State.ENDED
+
+
+def test_ctrl_c_while_start_waits_closes(subscribe, free_port, monkeypatch):
+    """KeyboardInterrupt comes out of start(), and no thread is left."""
+    sub = subscribe(METRICS, base_url=f"ws://127.0.0.1:{free_port}")
+
+    def interrupt(predicate, deadline):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sub._inbox, "wait_until", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sub.start(timeout=PATIENCE)
+    assert sub.status()[METRICS].state is State.ENDED
 
 
 # What it refuses, and what it never shows.

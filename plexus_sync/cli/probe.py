@@ -6,7 +6,6 @@ here is what a subscription would meet.
 
 from __future__ import annotations
 
-import socket
 from typing import List, Optional, Tuple
 from urllib.parse import urlsplit
 
@@ -118,17 +117,6 @@ class Probe:
 
     def _refused(self, reason: str) -> StreamError:
         return ending(4001, self._stream).error(reason, reason=reason)
-
-
-def _stands(sock: socket.socket) -> bool:
-    """Return whether TCP was connected, even where it has been reset since then.
-
-    Dialing sets the option that is looked for, as soon as it is.
-    """
-    try:
-        return bool(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-    except OSError:
-        return False  # closed, with no other address that could be tried
 
 
 def _decoded(text: bytes) -> Optional[Frame]:
