@@ -49,6 +49,7 @@ class Callbacks:
         # never changed, and so read without it. Re-entrant, for signal handlers.
         self._lock = threading.RLock()
         self._entries: Tuple[_Entry, ...] = ()
+        self._muted = False
         self._by_class: Dict[Type[Any], Tuple[_Entry, ...]] = {}
 
     def add(self, function: F, wanted: Optional[Type[Any]], pattern: Optional[str] = None) -> F:
@@ -72,10 +73,16 @@ class Callbacks:
             for entry in self._entries
         )
 
+    def mute(self) -> None:
+        """Call nobody any more."""
+        self._muted = True
+
     def call(self, thing: Any) -> None:
         """Call everybody who wants it; what they raise is logged and told to ``on_error``."""
         by_class = self._by_class
         for entry in self._for(type(thing)):
+            if self._muted:
+                return
             if by_class is not self._by_class and entry not in self._entries:
                 continue  # unregistered by a callback before it
             if entry.matches is None:

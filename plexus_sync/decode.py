@@ -181,10 +181,6 @@ class StreamDecoder:
             return own and (not self._cameras or wire.camera_id in self._cameras)
         return True
 
-    def is_data(self, wire: Wire) -> bool:
-        """Return whether the frame is a telemetry, event or video frame of this stream."""
-        return isinstance(wire, (WireTelemetry, WireEvent, WireVideo)) and self.wanted(wire)
-
     def frame(
         self, text: bytes, received_at: float, wire: Optional[Wire] = None
     ) -> Optional[Frame]:

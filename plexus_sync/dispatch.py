@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, Optional, Tuple, Union
+from queue import Empty
+from typing import Callable, Deque, Optional, Set, Tuple, Union
 
 from .buffers import Entry
 from .callbacks import Callbacks
@@ -19,6 +20,7 @@ from .wire import frame_error
 
 __all__ = ["Dispatcher", "Finished"]
 
+GLANCE = 0.05  # seconds to look past bad and filtered frames when the time is up already
 TURN = 0.001  # seconds that one stream may go on while others wait
 
 
@@ -48,7 +50,8 @@ class Dispatcher:
         self._lock = threading.RLock()
         self._telling = threading.Lock()  # never waited for
         self._calling_thread: Optional[int] = None
-        self.idle = True  # waits for something to do
+        self.idle = False  # waits for something to do
+        self._waiting: Set[int] = set()  # threads in _wait(); several may be in get()
 
     def next(self, deadline: Deadline, finished: Callable[[], bool]) -> Frame:
         """Return the next frame or Gap; the notices before it are told on the way.
@@ -56,6 +59,7 @@ class Dispatcher:
         Raises ``Empty`` when the time is up and ``Finished`` when ``finished()`` says so.
         """
         inbox = self._inbox
+        glance_ends = 0.0
         while True:
             if inbox.notices:
                 self.tell_notices()
@@ -63,11 +67,21 @@ class Dispatcher:
             if frame is not None:
                 if isinstance(frame, ErrorFrame):
                     self._warn_of_error(frame)
+                if self._waiting:
+                    inbox.wake()  # this lane is in our hands: nothing else would wake the others
                 return frame
             if self._turns or self._in_hand:
-                continue  # a frame was bad, and is told before the next one
+                now = time.monotonic()
+                glance_ends = glance_ends or now + GLANCE
+                if now >= glance_ends and deadline.expired():
+                    raise Empty
+                continue  # a frame was bad or filtered
             if finished():
-                raise Finished
+                # Its last notices may have come after the look above; on_state may add a stream.
+                self.tell_notices()
+                if finished():
+                    raise Finished
+                continue
             self._wait(deadline)
 
     def call(self, thing: object) -> None:
@@ -104,10 +118,13 @@ class Dispatcher:
         self.idle = True
         if not self._inbox.live:
             self._inbox.wake_watchers()  # somebody may wait for all to be handed over
+        me = threading.get_ident()
+        self._waiting.add(me)
         try:
             lane = self._inbox.next_lane(deadline.remaining())
         finally:
             self.idle = False
+            self._waiting.discard(me)
         if lane is not None:
             self._turns.append(lane)
             self._turn_ends = time.monotonic() + TURN
@@ -118,10 +135,7 @@ class Dispatcher:
             while True:
                 if self._in_hand:
                     lane, item = self._in_hand.popleft()
-                    frame = self._finish(lane, item)
-                    if frame is not None or self._inbox.notices:
-                        return frame
-                    continue
+                    return self._finish(lane, item)
                 if not self._turns:
                     return None
                 lane = self._turns[0]

@@ -81,7 +81,7 @@ class Inbox:
 class Lane:
     """The way of one stream's frames from its reader to the dispatcher, and their accounting.
 
-    Counters up to ``dropped`` belong to the reader and change under the lock; those from
+    Counters up to ``last_frame_at`` belong to the reader and change under the lock; those from
     ``delivered`` on belong to the dispatcher, which alone writes them and needs no lock.
     """
 

@@ -7,7 +7,7 @@ import threading
 from typing import Callable, Generic, Iterator, List, Optional, TypeVar
 
 from .deadline import Deadline
-from .latch import Latch
+from .latch import Latch, owns
 from .loss import ABNORMAL, Lost
 
 __all__ = ["Interrupt", "in_time"]
@@ -31,6 +31,10 @@ class Interrupt(Latch):
         with self._lock:
             for wake in self._wakers:
                 wake()
+
+    def holds_lock(self) -> bool:
+        """Return whether the calling thread is in the middle of set() or waking()."""
+        return owns(self._lock)
 
     @contextlib.contextmanager
     def waking(self, wake: Callable[[], None]) -> Iterator[None]:

@@ -68,6 +68,8 @@ class Judge:
         action = OVERRIDES[override] if override else row.action
         if run.data:
             self._refused = self._strikes = 0
+        if action is not Action.STRIKE:
+            self._strikes = 0
         stable = run.stood >= self._policy.stable_after
         good = run.data or stable
         pause = None

@@ -64,12 +64,13 @@ class Reader:
         self._judge = Judge(stream, settings.reconnect)
         self._book = GapBook(stream)
         self._throttle = Throttle(clock)
-        self._silence_told = self._was_open = False
+        self._silence_told = self._was_open = self._had_data = False
         self._stop = Interrupt()
         self._state = State.IDLE
         self._since = wall()
         self._attempts = self._reconnects = 0
         self._last_error: Optional[PlexusError] = None
+        self.last_error_at = -math.inf  # on the monotonic clock
         # One thread a socket, since a blocking read is the fastest one; a daemon, since it may sit
         # in a call that nobody can wake, and the interpreter's exit must not wait for it.
         self._thread = threading.Thread(
@@ -77,14 +78,22 @@ class Reader:
         )
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread, unless a signal handler has closed everything just before."""
+        if self._state is not State.IDLE:
+            return
         self._inbox.live.add(self)
         self._thread.start()
 
     def stop(self) -> None:
         """Make the thread end as soon as it can; wakes it from whatever it waits for."""
         self.lane.close()
+        if self._state not in (State.ENDED, State.FAILED) and not self._stop.is_set():
+            LOGGER.info("%s: ended", self.stream)
         self._stop.set()
+
+    def holds_lock(self) -> bool:
+        """Return whether the calling thread is in the middle of something here."""
+        return self.lane.holds_lock() or self._stop.holds_lock()
 
     def abandon(self) -> None:
         """End a stream whose thread was never started."""
@@ -93,7 +102,10 @@ class Reader:
     def join(self, timeout: Optional[float]) -> bool:
         """Wait for the thread; return whether it has ended. What never started has."""
         if self._thread.ident is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+            try:
+                self._thread.join(timeout)
+            except RuntimeError:
+                pass  # a handler's exception came out of its start(), and it is just beginning
         return not self._thread.is_alive()
 
     @property
@@ -172,6 +184,8 @@ class Reader:
         self._attempts += 1
         self._enter(Event.CONNECT)
         key = self._fetch_key()
+        if self._stop.is_set():  # the callable may have taken its time
+            raise _Stopped
         line = Line()
         connection = self._connect(line, self._settings, self._stop)
         session = Session(
@@ -190,6 +204,7 @@ class Reader:
                 session.run(self._url, key)
         except Lost as lost:
             loss, run = lost.loss, session.achieved()
+            self._had_data = self._had_data or run.data
         except LaneFull:
             raise Failed(self._overflow_verdict()) from None
         finally:
@@ -236,7 +251,7 @@ class Reader:
 
     def _tell(self, verdict: Verdict) -> None:
         if verdict.error is not None:
-            self._last_error = verdict.error
+            self._last_error, self.last_error_at = verdict.error, self._clock()
             self._inbox.tell(verdict.error)
 
     def _enter(self, event: Event, reason: str = "") -> None:
@@ -255,12 +270,12 @@ class Reader:
             self.final_at = self._clock()
             self._inbox.tell(error)
             LOGGER.error("%s", error)
-        else:
+        elif not self._stop.is_set():  # else stop() has said so, on its caller's thread
             LOGGER.info("%s: ended", self.stream)
         self._enter(event, error.reason if error is not None else "")
 
     def _warn_of_silence(self) -> None:
-        if not self._silence_told:
+        if not self._silence_told and not self._had_data:
             self._silence_told = True
             LOGGER.warning(
                 "%s: open for %d s without a data frame. The device may be off, or there is none "

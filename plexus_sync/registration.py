@@ -96,6 +96,7 @@ class Registration:
 
     def off(self, fn: Callable[..., Any]) -> None:
         """Unregister ``fn`` everywhere."""
+        self._allow(PlexusError)
         self._callbacks.remove(fn)
 
     def _register(self, fn: F, wanted: Optional[Type[Any]], pattern: Optional[str] = None) -> F:

@@ -30,7 +30,7 @@ class Roster:
         # Re-entrant, for a signal handler that closes in the middle of anything.
         self._lock = threading.RLock()
         self._readers: Dict[Stream, Reader] = {}
-        self._removed: List[Reader] = []  # for stop_all() to wait for
+        self._removed: List[Reader] = []  # for join()
         self._started = self._stopped = False
 
     def add(self, stream: Stream) -> None:
@@ -43,6 +43,11 @@ class Roster:
             reader = self._readers[stream] = Reader(stream, self._settings, self._inbox)
             if self._started:
                 reader.start()
+            if self._was_stopped():  # by a signal handler, which did not see this reader
+                reader.stop()
+
+    def _was_stopped(self) -> bool:
+        return self._stopped
 
     def remove(self, stream: Stream) -> None:
         """Watch a stream no more; what waits of it is discarded, its error forgotten."""
@@ -53,6 +58,7 @@ class Roster:
             del self._readers[reader.stream]
             self._removed = [*(r for r in self._removed if not r.join(0)), reader]
         reader.stop()
+        self._inbox.live.discard(reader)  # nobody waits for it, should it hang
         self._inbox.wake()
 
     def start(self) -> None:
@@ -66,11 +72,11 @@ class Roster:
         """Make every reader end, once and for all."""
         with self._lock:
             first, self._stopped = not self._stopped, True
-            if first and not self._started:
-                for reader in self._readers.values():
-                    reader.abandon()
+            never_started = first and not self._started
             readers = [*self._readers.values(), *self._removed]
         for reader in readers:
+            if never_started:
+                reader.abandon()
             reader.stop()
         self._inbox.wake()
 
@@ -109,10 +115,10 @@ class Roster:
 
     def last_failure(self) -> Optional[PlexusError]:
         """Return what went wrong with one of the streams, None where nothing did."""
-        errors = [reader.last_error for reader in self.present() if reader.last_error is not None]
-        return errors[-1] if errors else None
+        failed = [reader for reader in self.present() if reader.last_error is not None]
+        return max(failed, key=lambda reader: reader.last_error_at).last_error if failed else None
 
     def holds_lock(self) -> bool:
         """Return whether the calling thread is in the middle of something here."""
-        lanes = [reader.lane for reader in list(self._readers.values())]
-        return owns(self._lock) or any(lane.holds_lock() for lane in lanes)
+        readers = [*self._readers.values(), *self._removed]
+        return owns(self._lock) or any(reader.holds_lock() for reader in readers)

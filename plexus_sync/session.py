@@ -17,7 +17,7 @@ from .settings import Secret, Settings
 from .state import Event
 from .streams import VideoStream
 from .transport import Connection
-from .wire import is_gateway_notice, parse
+from .wire import is_data, is_gateway_notice, parse
 
 __all__ = ["Session"]
 
@@ -131,7 +131,7 @@ class Session:
                 continue
             if is_gateway_notice(wire):
                 self._book.gateway_notice(at)
-            elif decoder.is_data(wire):
+            elif is_data(wire):
                 self._data = self._data_in_batch = True
                 self._silent_at = math.inf
                 gap = self._book.data(at)

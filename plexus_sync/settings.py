@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import ipaddress
 import json
 import os
@@ -34,10 +35,10 @@ class Secret:
 
     __slots__ = ("_text",)
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: Any) -> None:
         self._text = text
 
-    def reveal(self) -> str:
+    def reveal(self) -> Any:
         """Return the text; keep it out of variables, which tracebacks may show."""
         return self._text
 
@@ -48,20 +49,28 @@ class Secret:
         raise TypeError("a secret cannot be pickled or copied")
 
 
+def hide(api_key: Any) -> Any:
+    """Wrap a key that may be wrong, for the frames that a traceback with locals will show."""
+    return api_key if api_key is None or callable(api_key) else Secret(api_key)
+
+
 class KeySource:
     """The API key, from an argument, a callable, the environment or the vendor's file."""
 
-    def __init__(self, api_key: ApiKey) -> None:
+    def __init__(self, api_key: Union[ApiKey, Secret]) -> None:
+        api_key = api_key if isinstance(api_key, Secret) else hide(api_key)
         self._callable = api_key if callable(api_key) else None
         self._fixed: Optional[Secret] = None
         # The keys that were handed out, for scrub(). Each operation on it is atomic: the readers of
         # all streams fetch their keys here.
         self._seen: Deque[Secret] = deque(maxlen=MAX_SEEN)
-        if isinstance(api_key, str):
-            self._fixed = self._checked(api_key, "api_key")
-        elif api_key is not None and self._callable is None:
+        if isinstance(api_key, Secret):
+            self._fixed = self._checked(
+                api_key.reveal(), "api_key", "a str, or a callable that returns one"
+            )
+        elif inspect.iscoroutinefunction(api_key):
             raise ConfigError(
-                f"api_key is a {type(api_key).__name__}: it must be a str, or a callable that "
+                "api_key is a coroutine function: it must be a str, or a plain callable that "
                 "returns one"
             )
 
@@ -69,9 +78,9 @@ class KeySource:
         """Find the key that no argument gave; ConfigError where there is none."""
         if self._callable is not None or self._fixed is not None:
             return
-        variable = os.environ.get(KEY_VARIABLE, "").strip()
-        if variable:
-            self._fixed = self._checked(variable, KEY_VARIABLE)
+        variable = Secret(os.environ.get(KEY_VARIABLE, "").strip())
+        if variable.reveal():
+            self._fixed = self._checked(variable.reveal(), KEY_VARIABLE)
             return
         # Not by Path.expanduser, which raises where there is no home.
         self._fixed = self._from_file(Path(os.path.expanduser(KEY_FILE)))
@@ -89,15 +98,19 @@ class KeySource:
             text = text.replace(secret.reveal(), "[api key]")
         return text
 
-    def _checked(self, key: Any, name: str) -> Secret:
+    def _checked(self, key: Any, name: str, allowed: str = "a str") -> Secret:
         # Neither the value nor its length is told: this message may end up anywhere.
+        wrong = None
         if not isinstance(key, str):
-            raise ConfigError(f"{name} is a {type(key).__name__}: it must be a str")
-        if not key or not key.isprintable() or " " in key:
-            raise ConfigError(
-                f"{name} is empty or holds spaces or control characters: it must be the key alone, "
+            wrong = f"is a {type(key).__name__}: it must be {allowed}"
+        elif not key or not key.isprintable() or " " in key:
+            wrong = (
+                "is empty or holds spaces or control characters: it must be the key alone, "
                 "such as plx_..."
             )
+        if wrong:
+            del key  # a traceback may show the locals of its frames
+            raise ConfigError(f"{name} {wrong}")
         for secret in tuple(self._seen):
             if secret.reveal() == key:
                 return secret
@@ -107,7 +120,7 @@ class KeySource:
 
     def _from_file(self, path: Path) -> Secret:
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = Secret(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise ConfigError(
                 f"no API key: pass api_key=, set {KEY_VARIABLE}, or put api_key into {path}"
@@ -118,11 +131,11 @@ class KeySource:
                 f"the API key cannot be read from {path} ({type(error).__name__}): mend the file, "
                 f"pass api_key= or set {KEY_VARIABLE}"
             ) from None
-        if not isinstance(found, dict) or "api_key" not in found:
+        if not isinstance(found.reveal(), dict) or "api_key" not in found.reveal():
             raise ConfigError(
                 f"{path} holds no api_key: add it, pass api_key= or set {KEY_VARIABLE}"
             )
-        return self._checked(found["api_key"], f"api_key in {path}")
+        return self._checked(found.reveal()["api_key"], f"api_key in {path}")
 
     def __repr__(self) -> str:
         return "KeySource(...)"
@@ -154,7 +167,7 @@ def _split(field: str, value: Any, shown: object) -> SplitResult:
         (parts.hostname or "").encode("idna")
     except ValueError:  # UnicodeError is one
         raise ConfigError(refusal + example) from None
-    if not parts.hostname:
+    if not parts.hostname or parts.port == 0:
         raise ConfigError(refusal + example)
     return parts
 
@@ -192,7 +205,7 @@ def _check_base_url(value: Any, allow_insecure: bool) -> None:
         raise ConfigError(
             f"base_url={value!r} is not allowed: it must begin with wss:// (or ws://)"
         )
-    if parts.query or parts.fragment:
+    if "?" in value or "#" in value:
         raise ConfigError(f"base_url={value!r} is not allowed: it must have no query or fragment")
     if parts.scheme == "ws" and not allow_insecure and not _is_loopback(str(parts.hostname)):
         raise ConfigError(
@@ -253,6 +266,8 @@ class Settings:
             raise ConfigError(
                 f"ssl_context={self.ssl_context!r} is not allowed: it must be an ssl.SSLContext"
             )
+        if self.ssl_context is not None and (self.ssl_context.protocol == ssl.PROTOCOL_TLS_SERVER):
+            raise ConfigError("ssl_context is one for servers: use ssl.create_default_context()")
         parts = urlsplit(self.base_url)
         # A wrong proxy is told at once, that of the environment too.
         self.proxy_for(str(parts.hostname), parts.port or 443, parts.scheme == "wss")

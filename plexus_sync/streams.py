@@ -6,6 +6,7 @@ URL. Source: 'Live streams', the sections of each stream and their query paramet
 
 from __future__ import annotations
 
+import sys
 from typing import Any, ClassVar, Iterable, Optional, Tuple, Union
 from urllib.parse import quote
 
@@ -29,8 +30,11 @@ def is_count(value: object, minimum: int = 1) -> bool:
 
 def is_duration(value: object) -> bool:
     """Return whether value is a finite number of seconds above 0; a bool is none."""
+    # Compared with the largest float, not with inf: an int may be larger than any float.
     return (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and 0 < value <= sys.float_info.max
     )
 
 
@@ -62,7 +66,8 @@ def _names(field: str, value: Any) -> Tuple[str, ...]:
     """Return the names as a tuple of non-empty strings that UTF-8 can encode."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise _refuse(field, value, "it must be a list or tuple of names, also for one name")
-    names = tuple(value)
+    # A set has no order of its own: without one, equal streams would have different URLs.
+    names = tuple(sorted(value, key=str) if isinstance(value, (set, frozenset)) else value)
     for name in names:
         if not isinstance(name, str) or not name.strip():
             raise _refuse(field, value, "each name must be a non-empty str")

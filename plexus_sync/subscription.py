@@ -7,7 +7,7 @@ import queue
 import ssl
 import threading
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterator, Optional, Type, TypeVar
+from typing import Any, Callable, Dict, Iterator, Optional, Set, Type, TypeVar
 
 from .deadline import Deadline
 from .dispatch import Dispatcher, Finished
@@ -18,7 +18,7 @@ from .latch import Latch, owns
 from .reconnect import Reconnect
 from .registration import Registration
 from .roster import Roster
-from .settings import ApiKey, KeySource, Settings
+from .settings import ApiKey, KeySource, Settings, hide
 from .state import StateChange
 from .status import StreamStatus
 from .streams import LogsStream, MetricsStream, Stream, VideoStream, is_duration
@@ -26,8 +26,6 @@ from .streams import LogsStream, MetricsStream, Stream, VideoStream, is_duration
 __all__ = ["Subscription"]
 
 S = TypeVar("S", bound="Subscription")
-
-_DISPATCH_THREAD = "plexus-sync dispatch"
 
 
 class Subscription(Registration):
@@ -69,6 +67,7 @@ class Subscription(Registration):
         proxy: Optional[str] = None,
         allow_insecure: bool = False,
     ) -> None:
+        api_key = hide(api_key)  # before anything can raise
         self._settings = Settings(
             keys=KeySource(api_key),
             base_url=base_url,
@@ -95,7 +94,9 @@ class Subscription(Registration):
         self._closed = False
         self._outcome: Optional[StreamError] = None  # what it had ended with before close()
         self._dispatch_thread: Optional[threading.Thread] = None
-        self._run_is_over = Latch()  # where that thread is the caller of run(), not ours to join
+        self._closing: Set[int] = set()  # threads inside close() or remove()
+        self._run_is_over = Latch()
+        self._runs_here = False  # that thread is the caller of run(), and not ours to join
         for stream in streams:
             self.add(stream)
 
@@ -140,6 +141,8 @@ class Subscription(Registration):
             raise
         failed, cause = self._roster.first_final_error(), self._roster.last_failure()
         if opened and failed is None:
+            if self._closed:
+                raise Closed("the subscription was closed before every stream was open")
             return
         self.close()
         if failed is not None:
@@ -173,9 +176,9 @@ class Subscription(Registration):
         nothing waits any more: the first final error, ``Closed`` where there was none.
         """
         deadline = self._deadline(timeout)
-        if self._mode is None and not self._closed:
+        if self._mode is None and not self._closed and not self._callbacks.want_frames():
             self.start()
-        if self._mode == "callbacks":
+        if self._mode == "callbacks" or (self._mode is None and not self._closed):
             raise RuntimeError(
                 "callbacks for frames are registered, so frames go to them: use get() and "
                 "iteration, or callbacks, not both"
@@ -222,21 +225,37 @@ class Subscription(Registration):
             self._closed = True  # a forked child: threads and sockets are the parent's
             return True
         deadline = self._deadline(timeout)
+        me = threading.get_ident()
         interrupts_us = (
-            owns(self._lock) or self._dispatcher.holds_lock() or self._roster.holds_lock()
+            me in self._closing
+            or owns(self._lock)
+            or self._dispatcher.holds_lock()
+            or self._roster.holds_lock()
         )
+        if not interrupts_us:
+            self._closing.add(me)
+        try:
+            return self._close(deadline, wait=not interrupts_us)
+        finally:
+            if not interrupts_us:
+                self._closing.discard(me)
+
+    def _close(self, deadline: Deadline, wait: bool) -> bool:
         with self._lock:
             if not self._closed:
                 ended = self._roster.all_ended()
                 self._outcome = self._roster.first_final_error() if ended else None
                 self._closed = True
         self._roster.stop()
-        if interrupts_us:
+        if not wait:
             # A signal handler on top of our own code: a reader may want the lock that this very
             # thread holds, so to wait here would be to wait for ourselves. run() closes again.
             return True
         readers_ended = self._roster.join(deadline)
-        return self._join_dispatcher(deadline) and readers_ended
+        if self._join_dispatcher(deadline):
+            return readers_ended
+        self._callbacks.mute()  # whoever sits in one may return, to nobody
+        return False
 
     def __enter__(self: S) -> S:
         self.start()
@@ -251,6 +270,9 @@ class Subscription(Registration):
         self.close()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_roster") or os.getpid() != self._pid:
+            # A traceback that shows the locals of __init__; a child, where locks may be held.
+            return "<Subscription; not usable>"
         streams = ", ".join(str(stream) for stream in self._roster.status()) or "no streams"
         state = "closed" if self._closed else "idle" if self._mode is None else "running"
         return f"<Subscription {streams}; {state}>"
@@ -264,29 +286,37 @@ class Subscription(Registration):
         """Fix the mode and start the readers; where all runs already, nothing is to do."""
         if not self._closed:
             self._settings.keys.resolve()
-        with self._lock:
-            if self._closed:
-                raise Closed("the subscription is closed: make a new one")
-            if self._mode is not None:
-                if not background:
-                    raise RuntimeError(
-                        "it is running already: run() cannot follow start() or get()"
-                    )
-                return
-            self._mode = mode
-            self._roster.start()
-            if mode == "callbacks":
-                if background:
-                    # Callbacks need a thread that nobody else waits on; a daemon, since one of them
-                    # may never return.
-                    self._dispatch_thread = threading.Thread(
-                        target=self._dispatch_in_background,
-                        name=_DISPATCH_THREAD,
-                        daemon=True,
-                    )
-                    self._dispatch_thread.start()
-                else:
-                    self._dispatch_thread = threading.current_thread()
+        begun = False
+        try:
+            with self._lock:
+                if self._closed:
+                    raise Closed("the subscription is closed: make a new one")
+                if self._mode is not None:
+                    if not background:
+                        raise RuntimeError(
+                            "it is running already: run() cannot follow start() or get()"
+                        )
+                    return
+                self._mode, begun = mode, True
+                self._roster.start()
+                if mode == "callbacks":
+                    self._start_dispatcher(background)
+        except BaseException:
+            if begun:  # Ctrl-C on the way, or no more threads to be had
+                self.close()
+                self._run_is_over.set()
+            raise
+
+    def _start_dispatcher(self, background: bool) -> None:
+        if not background:
+            self._dispatch_thread, self._runs_here = threading.current_thread(), True
+            return
+        # Callbacks need a thread that nobody else waits on; a daemon, since one of them may never
+        # return.
+        self._dispatch_thread = threading.Thread(
+            target=self._dispatch_in_background, name="plexus-sync dispatch", daemon=True
+        )
+        self._dispatch_thread.start()
 
     def _dispatch_in_background(self) -> None:
         try:
@@ -299,7 +329,7 @@ class Subscription(Registration):
 
     def _dispatch(self, deadline: Deadline, finished: Callable[[], bool]) -> None:
         try:
-            while True:
+            while not deadline.expired():
                 self._dispatcher.call(self._dispatcher.next(deadline, finished))
         except (Finished, queue.Empty):
             pass
@@ -321,7 +351,7 @@ class Subscription(Registration):
         thread = self._dispatch_thread
         if thread is None or thread is threading.current_thread():
             return True
-        if thread.name != _DISPATCH_THREAD:
+        if self._runs_here:
             return self._run_is_over.wait(deadline.remaining())
         if thread.ident is not None:  # else a signal handler came before it was started
             thread.join(deadline.remaining())

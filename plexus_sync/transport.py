@@ -16,7 +16,7 @@ from .deflate import Inflater
 from .dialing import dial
 from .framing import CloseFrame, FrameReader
 from .interrupt import Interrupt
-from .line import MAX_WAIT, Line, network_errors
+from .line import MAX_WAIT, Line, network_errors, time_left
 from .loss import ABNORMAL, Lost
 from .settings import Secret, Settings
 
@@ -35,12 +35,14 @@ class Connection:
         # A peer that takes nothing for so long is gone.
         self._write_timeout = min(settings.ping_timeout, MAX_WAIT)
         self._frames = FrameReader(settings.max_frame_bytes)
+        self._deadline = Deadline(settings.connect_timeout)
         self._timeout = math.inf  # what the socket is set to
         self._leftover: List[bytes] = []  # messages that came with the upgrade
         self._ping: Optional[bytes] = None  # the payload that a pong is awaited for
 
     def open(self, url: str, settings: Settings, deadline: Deadline) -> None:
-        """Connect and upgrade."""
+        """Connect and upgrade; the time limit is also that of the auth frame."""
+        self._deadline = deadline
         leftover, agreement = dial(url, settings, deadline, self._line, self._stop)
         if agreement is not None:
             self._frames.inflater = Inflater(agreement)
@@ -60,7 +62,8 @@ class Connection:
         self._send(
             lambda: ABNF.create_frame(
                 json.dumps({"type": "auth", "api_key": key.reveal()}), ABNF.OPCODE_TEXT
-            ).format()
+            ).format(),
+            time_left(self._deadline),
         )
 
     def receive(self, timeout: float) -> Optional[List[bytes]]:
@@ -90,7 +93,12 @@ class Connection:
             raise Lost(ABNORMAL, "the server ended the connection without a close frame")
         messages = frames.received(count)
         if frames.pings or frames.pongs:
-            self._handle_control_frames()
+            try:
+                self._handle_control_frames()
+            except Lost:
+                # What came before is whole, and the close frame tells more than the broken pipe.
+                if not messages and frames.end is None:
+                    raise
         if frames.end is not None and not messages:
             self._raise_end()
         return messages
@@ -125,12 +133,12 @@ class Connection:
             pongs = [ABNF.create_frame(ping, ABNF.OPCODE_PONG).format() for ping in pings]
             self._send(lambda: b"".join(pongs))
 
-    def _send(self, build: Callable[[], bytes]) -> None:
+    def _send(self, build: Callable[[], bytes], timeout: Optional[float] = None) -> None:
         self._line.writing = True  # before the look at stop: see Line.wake
         if self._stop.is_set():
             raise Lost(ABNORMAL, "closed")
         with network_errors("the connection"):
-            self._timeout = self._write_timeout
+            self._timeout = self._write_timeout if timeout is None else timeout
             self._line.sock.settimeout(self._timeout)
             self._line.sock.sendall(build())
         self._line.writing = False

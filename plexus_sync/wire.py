@@ -28,6 +28,7 @@ __all__ = [
     "bad_frame",
     "camera_of",
     "frame_error",
+    "is_data",
     "is_gateway_notice",
     "parse",
     "parse_base64",
@@ -205,6 +206,11 @@ def frame_error(
 def is_gateway_notice(wire: Wire) -> bool:
     """Return whether the frame says that the service has lost its gateway."""
     return isinstance(wire, WireGateway)
+
+
+def is_data(wire: Wire) -> bool:
+    """Return whether it is a telemetry, event or video frame."""
+    return isinstance(wire, (WireTelemetry, WireEvent, WireVideo))
 
 
 def camera_of(wire: Optional[Wire]) -> Optional[str]:

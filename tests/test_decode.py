@@ -29,7 +29,7 @@ from plexus_sync import (
     decode,
 )
 from plexus_sync.decode import StreamDecoder
-from plexus_sync.wire import camera_of, frame_error, is_gateway_notice, parse
+from plexus_sync.wire import camera_of, frame_error, is_data, is_gateway_notice, parse
 
 METRICS = MetricsStream("robot-01")
 LOGS = LogsStream("robot-01")
@@ -452,7 +452,7 @@ def test_points_of_other_devices(points, left):
     frame = decoder.frame(line, 1.0)
     assert (frame and [decoded.value for decoded in frame.points]) == left
     wire = parse(line)
-    assert decoder.is_data(wire) is (left is not None)
+    assert (decoder.wanted(wire) and is_data(wire)) is (left is not None)
     assert decoder.frame(line, 1.0, wire) == frame
 
 
@@ -462,7 +462,11 @@ def test_events_of_other_devices(source_id, passes):
     decoder = StreamDecoder(LOGS, keep_raw=False)
     line = event(1, source_id)
     assert (decoder.frame(line, 1.0) is not None) is passes
-    assert decoder.wanted(parse(line)) is decoder.is_data(parse(line)) is passes
+    assert (
+        decoder.wanted(parse(line))
+        is (decoder.wanted(parse(line)) and is_data(parse(line)))
+        is passes
+    )
 
 
 @pytest.mark.parametrize(
@@ -483,7 +487,7 @@ def test_pictures_of_others(fields, passes):
     decoder = StreamDecoder(VideoStream("robot-01", ["front", "rear"]), keep_raw=False)
     line = picture(**fields)
     assert (decoder.frame(line, 1.0) is not None) is passes
-    assert decoder.is_data(parse(line)) is passes
+    assert (decoder.wanted(parse(line)) and is_data(parse(line))) is passes
 
 
 def test_without_cameras_nothing_is_filtered():
@@ -508,7 +512,7 @@ def test_other_frames_are_never_filtered(frame, stream):
     decoder = StreamDecoder(stream, keep_raw=False)
     assert decoder.frame(text(frame), 1.0) == decode(text(frame))
     assert decoder.wanted(parse(text(frame)))
-    assert not decoder.is_data(parse(text(frame)))
+    assert not is_data(parse(text(frame)))
 
 
 def test_picture_of_the_samples():

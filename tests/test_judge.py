@@ -367,3 +367,11 @@ class TestOnCode:
     def test_retry_after(self):
         """The server's wish is obeyed for a status that the caller wants to retry."""
         assert judge(METRICS, 403, retry_after=9.0, on_code={403: "retry"}).at_least == 9.0
+
+
+def test_strikes_are_counted_in_a_row():
+    """Another ending in between, even one without data, begins the count anew."""
+    one = Judge(METRICS, Reconnect())
+    codes = [1002, 1002, 1012, 1002, 1002, 1002]
+    actions = [one.verdict(Loss(code, "words"), NOTHING).action for code in codes]
+    assert actions == [Action.RETRY] * 5 + [Action.FAIL]

@@ -705,3 +705,18 @@ class TestSilence:
         silent = [text for text in records(caplog, logging.WARNING) if "source_id" in text]
         assert len(silent) == 1
         assert silent[0].startswith("robot-01/metrics: open for 30 s without a data frame.")
+
+    def test_never_for_a_device_that_is_known(self, caplog):
+        """A stream that brought data once may be quiet after a reconnect."""
+        clock = FakeClock()
+
+        def open_by_time():
+            clock.advance(1)
+
+        def half_a_minute():
+            clock.advance(30)
+
+        script = [open_by_time, half_a_minute, Lost(1012, "")]
+        with Bench([[DATA], Lost(1012, "")], script, [[DATA]], clocks=(clock,)) as bench:
+            bench.reaches(State.OPEN, times=3)
+        assert not [text for text in records(caplog, logging.WARNING) if "source_id" in text]

@@ -9,6 +9,7 @@ import pickle
 import queue
 import signal
 import threading
+import traceback
 
 import pytest
 from helpers import PATIENCE
@@ -36,6 +37,7 @@ from plexus_sync import (
     VideoFrame,
     VideoStream,
 )
+from plexus_sync import roster as subscription_roster
 
 METRICS = MetricsStream("robot-01")
 LOGS = LogsStream("robot-01")
@@ -730,6 +732,217 @@ def test_ctrl_c_while_start_waits_closes(subscribe, free_port, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         sub.start(timeout=PATIENCE)
     assert sub.status()[METRICS].state is State.ENDED
+
+
+def test_run_ends_in_time_on_a_busy_stream(simulator, subscribe):
+    """The time is up even where there is always a frame to hand over."""
+    sub = subscribe(METRICS)
+    handed = []
+
+    @sub.on_telemetry
+    def again(frame):
+        handed.append(frame)
+        simulator.publish("robot-01", "metrics", telemetry(1))
+        simulator.publish("robot-01", "metrics", telemetry(2))
+
+    @sub.on_state
+    def begin(change):
+        if change.current is State.AUTHENTICATING:
+            simulator.wait_for_connections(1)
+            simulator.publish("robot-01", "metrics", telemetry(0))
+
+    sub.run(timeout=0.3)
+    assert handed
+    assert sub.status()[METRICS].state is State.ENDED
+
+
+def test_get_ends_in_time_where_all_is_filtered(simulator, subscribe):
+    """A flood of frames for others does not keep get() from giving up."""
+    sub = subscribe(METRICS)
+    with sub:
+        simulator.wait_for_connections(1)
+        over = threading.Event()
+
+        def flood():
+            while not over.is_set():
+                simulator.publish("robot-01", "metrics", telemetry(1, source="robot-02"))
+
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        try:
+            with pytest.raises(queue.Empty):
+                sub.get(timeout=0.1)
+        finally:
+            over.set()
+            flooding.join(PATIENCE)
+
+
+def test_frames_go_to_whoever_waits(simulator, subscribe):
+    """While one thread handles its frame the others get the next ones."""
+    sub = subscribe(METRICS)
+    everybody = threading.Barrier(3)
+
+    def consume():
+        sub.get(PATIENCE)
+        everybody.wait(PATIENCE)  # none comes through before all have a frame
+
+    with sub:
+        simulator.wait_for_connections(1)
+        threads = [threading.Thread(target=consume) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for number in range(3):
+            simulator.publish("robot-01", "metrics", telemetry(number))
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert not everybody.broken
+        assert sub.status()[METRICS].delivered == 3
+
+
+def test_get_beside_callbacks_connects_nothing(simulator, subscribe):
+    """The mistake is told before anything is started, and run() is still there."""
+    sub = subscribe(VIDEO)
+    sub.on_init(lambda frame: sub.close())
+    with pytest.raises(RuntimeError, match="not both"):
+        sub.get()
+    assert sub.status()[VIDEO].state is State.IDLE
+    sub.run(PATIENCE)
+    assert sub.status()[VIDEO].delivered == 1
+
+
+def test_start_says_so_where_another_thread_closes(subscribe, free_port):
+    """It does not return as if every stream were open."""
+    sub = subscribe(METRICS, base_url=f"ws://127.0.0.1:{free_port}")
+    sub.on_state(print)
+    closer = threading.Timer(0.05, sub.close)
+    closer.start()
+    with pytest.raises(Closed):
+        sub.start(timeout=PATIENCE)
+    closer.join()
+
+
+def test_ctrl_c_while_run_begins_closes(subscribe, monkeypatch):
+    """KeyboardInterrupt before the first callback leaves no thread either."""
+    sub = subscribe(METRICS)
+
+    def interrupt(self, background):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Subscription, "_start_dispatcher", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sub.run(PATIENCE)
+    assert sub.status()[METRICS].state is State.ENDED
+    assert sub.close()
+
+
+def test_a_close_on_top_of_a_close_does_not_wait(simulator, subscribe, monkeypatch):
+    """A signal handler that interrupts close() itself returns at once."""
+    sub = subscribe(METRICS)
+    sub.start()
+    simulator.wait_for_connections(1)
+    inner = []
+    original = sub._roster.join
+
+    def interrupted(deadline):
+        inner.append(sub.close(timeout=PATIENCE))
+        return original(deadline)
+
+    monkeypatch.setattr(sub._roster, "join", interrupted)
+    assert sub.close()
+    assert inner == [True]
+
+
+def test_a_handler_may_close_while_a_stream_is_added(simulator, subscribe, monkeypatch):
+    """The reader that it could not see yet is stopped as well."""
+    sub = subscribe()
+    sub.start()
+    original = subscription_roster.Reader
+
+    def interrupted(*args):
+        reader = original(*args)
+        sub.close()  # as a handler would, on top of add()
+        return reader
+
+    monkeypatch.setattr(subscription_roster, "Reader", interrupted)
+    sub.add(METRICS)
+    assert sub.close()
+    assert simulator.connections == []
+
+
+def test_nothing_is_called_after_close_gave_up(simulator, subscribe):
+    """Once close() has returned False, the callback that sits there is the last one."""
+    sub = subscribe(VIDEO)
+    entered, go_on = threading.Event(), threading.Event()
+    after = Calls()
+
+    @sub.on_init
+    def hang(frame):
+        entered.set()
+        assert go_on.wait(PATIENCE)
+
+    sub.on_init(after)
+    sub.on_state(lambda change: entered.is_set() and after(change))
+    sub.start()
+    assert entered.wait(PATIENCE)
+    assert sub.close(timeout=0.05) is False
+    go_on.set()
+    assert sub.close()
+    assert after.none()
+
+
+def test_a_removed_stream_that_hangs_keeps_nobody_waiting(simulator, subscribe):
+    """Its key callable may sit for ever; the others end as they would without it."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def key():
+        if threading.current_thread().name.endswith("logs"):
+            entered.set()
+            assert go_on.wait(PATIENCE)
+        return simulator.api_key
+
+    sub = subscribe(METRICS, LOGS, api_key=key)
+    with sub:
+        assert entered.wait(PATIENCE)
+        simulator.wait_for_connections(1)
+        sub.remove(LOGS)
+        simulator.close(4402)
+        with pytest.raises(PaymentRequiredError):
+            sub.wait(PATIENCE)
+        go_on.set()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"api_key": "plx_secret_key", "base_url": "bad"},
+        {"api_key": "plx_secret_key\n"},
+        {"api_key": b"plx_secret_key"},
+        {"api_key": "plx_secret_key", "proxy": "ftp://x"},
+    ],
+)
+def test_a_traceback_with_locals_does_not_show_the_key(arguments):
+    """A report of a wrong argument may show every variable on the way."""
+    try:
+        Subscription(METRICS, **arguments)
+    except ConfigError as error:
+        told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    frames = [frame for frame in told.stack if "plexus_sync" in frame.filename]
+    frames = [frame for frame in frames if "tests" not in frame.filename]
+    assert frames
+    assert not any("secret_key" in str(frame.locals) for frame in frames)
+
+
+def test_a_key_from_the_environment_is_not_shown_either(monkeypatch):
+    """A wrong one is told of without its text, in variables too."""
+    monkeypatch.setenv("PLEXUS_API_KEY", "plx_secret key")
+    sub = Subscription(METRICS)
+    try:
+        sub.start()
+    except ConfigError as error:
+        told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    shown = "".join(str(f.locals) for f in told.stack if f.filename.endswith("settings.py"))
+    assert shown
+    assert "secret" not in shown
 
 
 # What it refuses, and what it never shows.

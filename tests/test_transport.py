@@ -639,3 +639,27 @@ class TestStop:
             with pytest.raises(Lost) as told:
                 client.connection.authenticate(Secret(KEY))
         assert (told.value.loss.code, told.value.loss.reason) == (1006, "closed")
+
+
+def test_a_pong_that_cannot_be_sent_takes_nothing_along(monkeypatch):
+    """The messages of the same read are handed over, and the close frame's code is told."""
+    burst = frame(TEXT, b"1") + frame(TEXT, b"2") + frame(PING, b"?") + close_frame(4402)
+    with Client(says(burst)) as client:
+
+        def broken(build, timeout=None):
+            raise Lost(1006, "broken pipe")
+
+        monkeypatch.setattr(client.connection, "_send", broken)
+        assert client.receive(2) == [b"1", b"2"]
+        assert client.lost().code == 4402
+
+
+def test_a_pong_that_cannot_be_sent_is_a_loss(monkeypatch):
+    """Where nothing else came with the ping, the broken pipe is the end."""
+    with Client(says(frame(PING, b"?"))) as client:
+
+        def broken(build, timeout=None):
+            raise Lost(1006, "broken pipe")
+
+        monkeypatch.setattr(client.connection, "_send", broken)
+        assert client.lost().reason == "broken pipe"
