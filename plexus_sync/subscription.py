@@ -159,14 +159,20 @@ class Subscription(Registration):
         :meth:`close`; raises the first final error where a stream has failed.
         """
         deadline = self._deadline(timeout)
-        self._begin("callbacks", background=False)
-        try:
+        refused = False
+        try:  # from here on, since Ctrl-C may come between any two lines
+            try:
+                self._begin("callbacks", background=False)
+            except (PlexusError, RuntimeError):
+                refused = True
+                raise
             self._dispatch(deadline, self._all_handed_over)
             self.close()
             self._dispatcher.tell_notices()
         finally:
-            self.close()
-            self._run_is_over.set()
+            if not refused:
+                self.close()
+                self._run_is_over.set()
         self._raise_outcome()
 
     def get(self, timeout: Optional[float] = None) -> Frame:
