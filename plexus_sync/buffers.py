@@ -7,7 +7,7 @@ no place: two of them always have a frame between.
 from __future__ import annotations
 
 from collections import deque
-from typing import Deque, Dict, Optional, Tuple, Union
+from typing import Any, Deque, Dict, Optional, Tuple, Union
 
 import attrs
 
@@ -39,6 +39,14 @@ def _drops_oldest(policy: Buffer) -> bool:
     if policy.overflow in ("block", "error"):
         raise BufferFull
     return policy.overflow == "drop_oldest"
+
+
+def _append_gap(row: Deque[Any], gap: Gap) -> None:
+    last = row[-1] if row else None
+    if isinstance(last, Gap):
+        row[-1] = last.merged(gap)
+    else:
+        row.append(gap)
 
 
 class FrameBuffer:
@@ -76,11 +84,7 @@ class FrameBuffer:
 
     def put_gap(self, gap: Gap) -> None:
         """Put a Gap at the end."""
-        last = self._items[-1] if self._items else None
-        if isinstance(last, Gap):
-            self._items[-1] = last.merged(gap)
-        else:
-            self._items.append(gap)
+        _append_gap(self._items, gap)
 
     def take(self) -> Taken:
         """Take what comes next from the front."""
@@ -192,11 +196,7 @@ class PictureBuffer:
     def put_gap(self, gap: Gap) -> None:
         """Put a Gap at the end."""
         self._stretch += 1
-        last = self._row[-1] if self._row else None
-        if isinstance(last, Gap):
-            self._row[-1] = last.merged(gap)
-        else:
-            self._row.append(gap)
+        _append_gap(self._row, gap)
 
     def take(self) -> Taken:
         """Take what comes next."""

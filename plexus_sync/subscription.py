@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import queue
 import ssl
 import threading
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterator, Optional, Set, Type, TypeVar
+from typing import Any, Dict, Iterator, Optional, Set, Type, TypeVar
 
 from .deadline import Deadline
 from .dispatch import Dispatcher, Finished
 from .errors import Closed, ConfigError, PlexusError, StreamError
 from .frames import Frame
 from .inbox import Inbox
-from .latch import Latch, owns
+from .latch import owns
 from .reconnect import Reconnect
 from .registration import Registration
 from .roster import Roster
+from .runner import Runner
 from .settings import ApiKey, KeySource, Settings, hide
 from .state import StateChange
 from .status import StreamStatus
@@ -87,16 +87,14 @@ class Subscription(Registration):
         self._inbox = Inbox()
         self._roster = Roster(self._settings, self._inbox)
         self._dispatcher = Dispatcher(self._inbox, self._callbacks, self._settings.keys.scrub)
+        self._runner = Runner(self._dispatcher, self._inbox)
         # Guards what is below: which way was chosen, and the end. Never held while anybody waits
         # or user code runs. Re-entrant, for a signal handler that calls close().
         self._lock = threading.RLock()
         self._mode: Optional[str] = None  # "callbacks" or "queue" from the start on
         self._closed = False
         self._outcome: Optional[StreamError] = None  # what it had ended with before close()
-        self._dispatch_thread: Optional[threading.Thread] = None
         self._closing: Set[int] = set()  # threads inside close() or remove()
-        self._run_is_over = Latch()
-        self._runs_here = False  # that thread is the caller of run(), and not ours to join
         for stream in streams:
             self.add(stream)
 
@@ -166,13 +164,13 @@ class Subscription(Registration):
             except (PlexusError, RuntimeError):
                 refused = True
                 raise
-            self._dispatch(deadline, self._all_handed_over)
+            self._runner.run(deadline, self._all_handed_over)
             self.close()
             self._dispatcher.tell_notices()
         finally:
             if not refused:
                 self.close()
-                self._run_is_over.set()
+                self._runner.end()
         self._raise_outcome()
 
     def get(self, timeout: Optional[float] = None) -> Frame:
@@ -258,7 +256,7 @@ class Subscription(Registration):
             # thread holds, so to wait here would be to wait for ourselves. run() closes again.
             return True
         readers_ended = self._roster.join(deadline)
-        if self._join_dispatcher(deadline):
+        if self._runner.join(deadline):
             return readers_ended
         self._callbacks.mute()  # whoever sits in one may return, to nobody
         return False
@@ -306,39 +304,15 @@ class Subscription(Registration):
                 self._mode, begun = mode, True
                 self._roster.start()
                 if mode == "callbacks":
-                    self._start_dispatcher(background)
+                    if background:
+                        self._runner.start(lambda: self._closed, self.close)
+                    else:
+                        self._runner.use_this_thread()
         except BaseException:
             if begun:  # Ctrl-C on the way, or no more threads to be had
                 self.close()
-                self._run_is_over.set()
+                self._runner.end()
             raise
-
-    def _start_dispatcher(self, background: bool) -> None:
-        if not background:
-            self._dispatch_thread, self._runs_here = threading.current_thread(), True
-            return
-        # Callbacks need a thread that nobody else waits on; a daemon, since one of them may never
-        # return.
-        self._dispatch_thread = threading.Thread(
-            target=self._dispatch_in_background, name="plexus-sync dispatch", daemon=True
-        )
-        self._dispatch_thread.start()
-
-    def _dispatch_in_background(self) -> None:
-        try:
-            self._dispatch(Deadline(None), lambda: self._closed)
-        except BaseException:  # SystemExit or KeyboardInterrupt, out of a callback
-            self.close()
-            raise
-        self._inbox.wait_until(lambda: not self._inbox.live, Deadline(1.0))
-        self._dispatcher.tell_notices()
-
-    def _dispatch(self, deadline: Deadline, finished: Callable[[], bool]) -> None:
-        try:
-            while not deadline.expired():
-                self._dispatcher.call(self._dispatcher.next(deadline, finished))
-        except (Finished, queue.Empty):
-            pass
 
     def _all_handed_over(self) -> bool:
         return self._closed or self._roster.all_handed_over()
@@ -351,17 +325,6 @@ class Subscription(Registration):
 
     def _start_is_over(self) -> bool:
         return self._closed or self._roster.all_opened_or_one_failed()
-
-    def _join_dispatcher(self, deadline: Deadline) -> bool:
-        """Wait until no callback runs any more, unless this is one; return whether none does."""
-        thread = self._dispatch_thread
-        if thread is None or thread is threading.current_thread():
-            return True
-        if self._runs_here:
-            return self._run_is_over.wait(deadline.remaining())
-        if thread.ident is not None:  # else a signal handler came before it was started
-            thread.join(deadline.remaining())
-        return not thread.is_alive()
 
     def _raise_outcome(self) -> None:
         error = self._outcome if self._closed else self._roster.first_final_error()

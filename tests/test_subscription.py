@@ -825,10 +825,10 @@ def test_ctrl_c_while_run_begins_closes(subscribe, monkeypatch):
     """KeyboardInterrupt before the first callback leaves no thread either."""
     sub = subscribe(METRICS)
 
-    def interrupt(self, background):
+    def interrupt():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Subscription, "_start_dispatcher", interrupt)
+    monkeypatch.setattr(sub._runner, "use_this_thread", interrupt)
     with pytest.raises(KeyboardInterrupt):
         sub.run(PATIENCE)
     assert sub.status()[METRICS].state is State.ENDED
