@@ -9,25 +9,25 @@ BIN = $(VENV)/bin
 AUTOBAHN ?= .venv-autobahn
 PYTHON2 ?= $(lastword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/2.7.*/bin/python))
 
-.PHONY: bench bench-quick conformance demo test coverage lint types docs clean
+.PHONY: bench bench-quick conformance demo test lint types docs clean
 
 # pip's work is skipped while setup.cfg is older than the stamp.
 $(VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[cli,images,simulator,socks,test]'
+	$(BIN)/python -m pip install --quiet --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --quiet --editable '.[cli,images,simulator,socks,test]'
 	touch $@
 
 $(VENV)/.linters: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[lint]'
+	$(BIN)/python -m pip install --quiet --quiet --editable '.[lint]'
 	touch $@
 
 $(VENV)/.documents: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/python -m pip install --quiet --quiet --editable '.[docs]'
 	touch $@
 
 $(VENV)/.benchmarks: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m pip install --quiet --quiet --editable '.[bench]'
 	touch $@
 
 # virtualenv 20.21 is the last that knows 2.7.
@@ -43,10 +43,7 @@ demo: $(VENV)/.installed  ## watch a simulated robot for a few seconds
 	$(BIN)/plexus-sync demo
 
 test: $(VENV)/.installed  ## the whole test suite, with the coverage of every branch
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
 lint: $(VENV)/.linters  ## style and format
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ from .interrupt import Interrupt, in_time
 from .line import Line, go_on, network_errors, time_left
 from .loss import ABNORMAL, Lost
 from .proxies import connect_http_proxy, connect_socks_proxy
-from .settings import Settings
+from .settings import Proxy, Settings
 from .upgrade import upgrade
 
 __all__ = ["dial"]
@@ -43,7 +43,9 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _connect_tcp(host: str, port: int, deadline: Deadline, line: Line, stop: Interrupt) -> None:
+def _connect_tcp(
+    host: str, port: int, deadline: Deadline, line: Line, stop: Interrupt, whose: str = ""
+) -> None:
     """Connect the line to the first address that answers; each gets its share of the time."""
     line.step = "dns"
     addresses = _resolve(host, port, deadline, stop)
@@ -61,7 +63,7 @@ def _connect_tcp(host: str, port: int, deadline: Deadline, line: Line, stop: Int
             return
         except OSError as error:
             failure = error
-    raise Lost(ABNORMAL, f"{host}:{port}: {failure or 'no address'}", cause=failure)
+    raise Lost(ABNORMAL, f"{whose}{host}:{port}: {failure or 'no address'}", cause=failure)
 
 
 def _connect_to(sock: socket.socket, address: Any, timeout: float, stop: Interrupt) -> None:
@@ -92,6 +94,20 @@ def _start_tls(
     tls.do_handshake()
 
 
+def _connect_by_proxy(
+    line: Line, proxy: Proxy, host: str, port: int, deadline: Deadline, stop: Interrupt
+) -> None:
+    with network_errors(f"the proxy at {proxy.host}:{proxy.port}"):
+        if proxy.scheme == "http":
+            _connect_tcp(proxy.host, proxy.port, deadline, line, stop, "the proxy at ")
+            line.step = "proxy"
+            connect_http_proxy(line, proxy, host, port, deadline)
+        else:
+            line.step = "proxy"
+            line.sock = connect_socks_proxy(proxy, host, port, deadline, stop)
+            go_on(stop)
+
+
 def dial(
     url: str, settings: Settings, deadline: Deadline, line: Line, stop: Interrupt
 ) -> Tuple[bytes, Optional[Agreement]]:
@@ -108,17 +124,11 @@ def dial(
         proxy = settings.proxy_for(host, port, secure)
     except ConfigError as error:  # of the environment, which was in order when it was checked
         raise Lost(ABNORMAL, str(error), cause=error) from None
+    if proxy is not None:
+        _connect_by_proxy(line, proxy, host, port, deadline, stop)
     with network_errors(f"{host}:{port}"):
         if proxy is None:
             _connect_tcp(host, port, deadline, line, stop)
-        elif proxy.scheme == "http":
-            _connect_tcp(proxy.host, proxy.port, deadline, line, stop)
-            line.step = "proxy"
-            connect_http_proxy(line, proxy, host, port, deadline)
-        else:
-            line.step = "proxy"
-            line.sock = connect_socks_proxy(proxy, host, port, deadline, stop)
-            go_on(stop)
         if secure:
             line.step = "tls"
             _start_tls(line, host, settings.ssl_context, deadline, stop)

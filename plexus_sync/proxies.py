@@ -34,15 +34,10 @@ def connect_socks_proxy(
     proxy: Proxy, host: str, port: int, left: Deadline, stop: Interrupt
 ) -> socket.socket:
     """Return a socket that a proxy has connected to a host; needs the extra ``socks``."""
-    try:
-        from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError, ProxyType
-        from python_socks.sync import Proxy as SocksProxy
-    except ImportError as error:
-        raise Lost(
-            ABNORMAL,
-            "a SOCKS proxy needs an extra: pip install 'plexus-sync[socks]'",
-            cause=error,
-        ) from None
+    # Here, since it is an extra; the settings have seen that it is there.
+    from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError, ProxyType
+    from python_socks.sync import Proxy as SocksProxy
+
     dialer = SocksProxy(
         ProxyType.SOCKS4 if proxy.scheme.startswith("socks4") else ProxyType.SOCKS5,
         proxy.host,

@@ -168,8 +168,9 @@ class Reader:
             assert isinstance(last, Failed)
             self._tell(last.verdict)
             exhausted = RetriesExhausted(
-                f"{self.stream}: given up after {self._attempts} attempts; __cause__ is the last "
-                "failure. Raise max_attempts or max_elapsed of Reconnect to go on longer",
+                f"{self.stream}: given up after {self._attempts} attempts, the last one for: "
+                f"{last.verdict.reason}. Raise max_attempts or max_elapsed of Reconnect to go on "
+                "longer",
                 stream=self.stream,
                 final=True,
             )

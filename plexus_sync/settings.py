@@ -8,6 +8,7 @@ import json
 import os
 import ssl
 from collections import deque
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Callable, Deque, Optional, Union
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -206,7 +207,8 @@ def _check_base_url(value: Any, allow_insecure: bool) -> None:
             f"base_url={value!r} is not allowed: it must begin with wss:// (or ws://)"
         )
     if "?" in value or "#" in value:
-        raise ConfigError(f"base_url={value!r} is not allowed: it must have no query or fragment")
+        # Not shown: somebody may have put the key there.
+        raise ConfigError("base_url must have no query or fragment: the key goes into api_key")
     if parts.scheme == "ws" and not allow_insecure and not _is_loopback(str(parts.hostname)):
         raise ConfigError(
             f"base_url={value!r} is not allowed: ws:// would send the API key in clear text; "
@@ -248,7 +250,12 @@ class Settings:
     proxy: Optional[str] = attrs.field(default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        _check_base_url(self.base_url, self.allow_insecure)
+        try:
+            _check_base_url(self.base_url, self.allow_insecure)
+        except ConfigError as error:
+            if not self.base_url or self.base_url != os.environ.get(URL_VARIABLE, "").strip():
+                raise
+            raise ConfigError(str(error).replace("base_url", URL_VARIABLE, 1)) from None
         if not isinstance(self.reconnect, Reconnect):
             raise ConfigError(
                 f"reconnect={self.reconnect!r} is not allowed: it must be a Reconnect(...)"
@@ -270,7 +277,9 @@ class Settings:
             raise ConfigError("ssl_context is one for servers: use ssl.create_default_context()")
         parts = urlsplit(self.base_url)
         # A wrong proxy is told at once, that of the environment too.
-        self.proxy_for(str(parts.hostname), parts.port or 443, parts.scheme == "wss")
+        proxy = self.proxy_for(str(parts.hostname), parts.port or 443, parts.scheme == "wss")
+        if proxy is not None and proxy.scheme != "http" and not find_spec("python_socks"):
+            raise ConfigError("a SOCKS proxy needs an extra: pip install 'plexus-sync[socks]'")
 
     def proxy_for(self, host: str, port: int, secure: bool) -> Optional[Proxy]:
         """Return the proxy for a host, None to go there directly."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import ssl
 import threading
 from types import TracebackType
@@ -105,7 +106,8 @@ class Subscription(Registration):
         self._check_process()
         if not isinstance(stream, (MetricsStream, LogsStream, VideoStream)):
             raise ConfigError(
-                f"{stream!r} is no stream: pass a MetricsStream, LogsStream or VideoStream"
+                f"a {type(stream).__name__} is no stream: pass a MetricsStream, LogsStream or "
+                "VideoStream, a list of them with a star: Subscription(*streams)"
             )
         self._roster.add(stream)
 
@@ -146,8 +148,8 @@ class Subscription(Registration):
         if failed is not None:
             raise failed.with_traceback(None)
         raise TimeoutError(
-            f"not every stream was open within {timeout} s: the cause is the last failure, if any; "
-            "check key, base_url and network"
+            f"not every stream was open within {timeout} s "
+            f"({'still connecting' if cause is None else cause}); check base_url and network"
         ) from cause
 
     def run(self, timeout: Optional[float] = None) -> None:
@@ -189,6 +191,8 @@ class Subscription(Registration):
             )
         try:
             return self._dispatcher.next(deadline, self._all_handed_over)
+        except queue.Empty:
+            raise queue.Empty(f"nothing came within {timeout} s; status() tells why") from None
         except Finished:
             self._inbox.wake()  # another thread may sit in get() too
         self._raise_outcome()

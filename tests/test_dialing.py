@@ -30,7 +30,7 @@ from rawserver import (
     upgrade,
 )
 
-from plexus_sync import __version__, dialing, heads, proxies
+from plexus_sync import ConfigError, __version__, dialing, heads, proxies
 from plexus_sync.deadline import Deadline
 from plexus_sync.dialing import dial
 from plexus_sync.interrupt import Interrupt
@@ -1036,11 +1036,15 @@ class TestSocksProxy:
         assert loss.code == 1006
 
     def test_not_installed(self, dialer, monkeypatch):
-        """Without python-socks the error says what to install."""
+        """Without python-socks the settings refuse at once, and say what to install."""
         monkeypatch.setitem(sys.modules, "python_socks", None)
-        loss = dialer.lost(f"ws://localhost:1{PATH}", proxy="socks5://127.0.0.1")
-        assert loss.code == 1006
-        assert "pip install 'plexus-sync[socks]'" in loss.reason
+        with pytest.raises(ConfigError, match=r"pip install 'plexus-sync\[socks\]'"):
+            dialer.lost(f"ws://localhost:1{PATH}", proxy="socks5://127.0.0.1")
+
+    def test_a_proxy_that_is_not_there(self, dialer, free_port):
+        """The reason blames the proxy, not the server."""
+        loss = dialer.lost(f"ws://localhost:1{PATH}", proxy=f"http://127.0.0.1:{free_port}")
+        assert loss.reason.startswith(f"the proxy at 127.0.0.1:{free_port}: ")
 
 
 class TestStop:

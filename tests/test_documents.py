@@ -80,8 +80,7 @@ class Stage:
         self.frames = 0
         self.names = {
             "__name__": "__main__",
-            "input_or_serve_or_spin": self.spin,
-            "mint_key": lambda: sim.api_key,
+            "input": lambda prompt: self.spin(),
         }
         self._watch(monkeypatch)
 
@@ -168,6 +167,7 @@ def stage(monkeypatch, tmp_path):
         monkeypatch.setenv("PLEXUS_API_KEY", sim.api_key)
         monkeypatch.setenv("PLEXUS_DATA_API_URL", sim.url)
         monkeypatch.chdir(tmp_path)
+        (tmp_path / "key.txt").write_text(f"{sim.api_key}\n", encoding="utf-8")
         yield Stage(sim, monkeypatch)
 
 
