@@ -2,6 +2,7 @@
 
 The subscription stays on its threads, and ``loop.call_soon_threadsafe`` is the way from any
 thread into a loop. Nothing blocks it: coroutines just await the next frame.
+Errors come the same way; a final one ends the program.
 
     PLEXUS_API_KEY=plx_... python asyncio_program.py robot-01
 """
@@ -10,17 +11,19 @@ import asyncio
 import contextlib
 import sys
 
-from plexus_sync import MetricsStream, Subscription, TelemetryFrame
+from plexus_sync import MetricsStream, PlexusError, Subscription, TelemetryFrame
 
 source = sys.argv[1] if sys.argv[1:] else "robot-01"
 
 
-async def show(frames):
-    """Print the frames as they come."""
+async def show(things):
+    """Print the frames as they come, until an error says that no more will."""
     while True:
-        frame = await frames.get()
-        if isinstance(frame, TelemetryFrame):
-            print({point.metric: point.value for point in frame.points})
+        thing = await things.get()
+        if isinstance(thing, TelemetryFrame):
+            print({point.metric: point.value for point in thing.points})
+        elif isinstance(thing, PlexusError) and thing.final:
+            raise thing
 
 
 async def tick():
@@ -32,12 +35,20 @@ async def tick():
 
 async def main():
     """Watch a robot, and tick."""
-    loop, frames = asyncio.get_running_loop(), asyncio.Queue()
+    loop, things = asyncio.get_running_loop(), asyncio.Queue()
+
+    def hand_over(thing):
+        loop.call_soon_threadsafe(things.put_nowait, thing)  # the line
+
     sub = Subscription(MetricsStream(source, metrics=["battery.percent", "cpu.percent"]))
-    sub.on_frame(lambda frame: loop.call_soon_threadsafe(frames.put_nowait, frame))  # the line
+    sub.on_frame(hand_over)
+    sub.on_error(hand_over)
     with sub:
-        await asyncio.gather(show(frames), tick())
+        await asyncio.gather(show(things), tick())
 
 
 with contextlib.suppress(KeyboardInterrupt):
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except PlexusError as error:
+        sys.exit(str(error))

@@ -4,6 +4,7 @@ The page shows a robot's telemetry by server-sent events and its front camera as
 request starts the subscription, and every later one finds it running. So it is right under the
 reloader, whose parent process serves no requests, and under several request threads.
 
+    pip install flask
     PLEXUS_API_KEY=plx_... python flask_app.py robot-01 5000
 """
 
