@@ -43,7 +43,7 @@ demo: $(VENV)/.installed  ## watch a simulated robot for a few seconds
 	$(BIN)/plexus-sync demo
 
 test: $(VENV)/.installed  ## the whole test suite, with the coverage of every branch
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+	$(BIN)/python -m pytest -n 4 --cov --cov-report=term
 
 lint: $(VENV)/.linters  ## style and format
 	$(BIN)/ruff check .

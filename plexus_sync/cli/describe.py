@@ -29,7 +29,7 @@ from ..frames import (
 __all__ = ["Item", "clean", "clock", "describe", "event_item", "gap_item", "point_item", "value"]
 
 Record = Dict[str, Any]
-# Pieces of text, each with the name of its style; styles.py says how they look.
+# Pieces of text, each with the name of its style; pretty.py says how they look.
 Line = Tuple[Tuple[str, str], ...]
 
 NAME_WIDTH = 18  # of metrics and events, so that values stand below each other

@@ -15,7 +15,7 @@ from ..settings import KEY_FILE, KEY_VARIABLE, KeySource, Settings
 from ..streams import LogsStream, MetricsStream, VideoStream
 from ..subscription import Subscription
 from .describe import Item, clean
-from .exits import Exit, Problem, problem_of, why
+from .exits import Exit, Problem, problem_of, proxy_sentence, why
 from .messages import Messages
 from .options import (
     add_connection_options,
@@ -41,6 +41,7 @@ that fits it; the key is never shown."""
 Data = Union[TelemetryFrame, EventFrame, VideoFrame]
 
 CLOCK_TOLERANCE = 5.0  # seconds; a slow link and a gateway's batches stay well below
+TIMED_OUT = re.compile(r"in time$|took longer")
 USUAL_KEY = re.compile(r"plx_\S{32}")
 
 ADVICE = {
@@ -56,6 +57,8 @@ ADVICE = {
     "auth": "the service did not say whether the key is good ({reason}): try again in a minute, "
     "then ask those who run it",
 }
+
+SILENT = "what answers at {url} did not complete the upgrade ({reason}): check --url"
 
 
 def add_command(commands: Any) -> None:
@@ -216,8 +219,17 @@ class _Doctor:
     def _stopped(self, stopped: Stopped) -> _Failed:
         """Say what to do; more exactly than the error can, where the step is known."""
         error = stopped.error
+        at_proxy = self._probe.proxy if stopped.step in ("dns", "tcp", "proxy") else None
+        sentence = None if at_proxy is None else proxy_sentence(error)
+        if sentence is not None:
+            return _Failed(stopped.step, Problem(sentence, Exit.UNREACHABLE))
         if isinstance(error, ConnectionLost):
-            text = ADVICE[stopped.step].format(url=self._settings.base_url, reason=why(error))
+            advice = ADVICE[stopped.step]
+            if at_proxy is not None and stopped.step != "proxy":
+                advice = "nothing answers at the proxy {proxy} ({reason}): check --proxy"
+            elif stopped.step == "upgrade" and TIMED_OUT.search(error.reason):
+                advice = SILENT
+            text = advice.format(url=self._settings.base_url, reason=why(error), proxy=at_proxy)
             return _Failed(stopped.step, Problem(text, Exit.UNREACHABLE))
         return _Failed(stopped.step, problem_of(error))
 

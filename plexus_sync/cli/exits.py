@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import Tuple, Type
+from typing import Optional, Tuple, Type
 
 import attrs
 
@@ -23,8 +23,17 @@ from ..errors import (
     StreamError,
 )
 from ..loss import ABNORMAL, PROTOCOL, TLS
+from ..settings import URL_VARIABLE
 
-__all__ = ["Exit", "Problem", "in_words_of_the_command", "problem_of", "why"]
+__all__ = [
+    "Exit",
+    "Problem",
+    "in_words_of_the_command",
+    "problem_of",
+    "proxy_sentence",
+    "scrub",
+    "why",
+]
 
 
 class Exit(enum.IntEnum):
@@ -52,9 +61,11 @@ class Problem(Exception):
 _WORDS = (
     (r"\bpass api_key=", "use --key-file PATH"),
     (r"\bapi_key=", "the key file "),
+    (r"\bgoes into api_key\b", "goes into PLEXUS_API_KEY or --key-file PATH"),
     (r"\bbase_url=", "--url "),
     (r"\bbase_url\b", "--url"),
     (r"\bproxy=", "--proxy "),
+    (r"^proxy has\b", "--proxy has"),
     (r"\bsource_id=", "SOURCE "),
     (r"\bsource_id\b", "SOURCE"),
     (r"\ballow_insecure=True", "--allow-insecure"),
@@ -62,8 +73,30 @@ _WORDS = (
 )
 
 
+# What the library says of a value that it shows: the value may hold anything, these words too.
+_REFUSAL = re.compile(r"([A-Za-z_]+=)(.*)( is not allowed: .*)", re.DOTALL)
+
+
+def scrub(text: str) -> str:
+    """Return the text with whatever looks like a key taken out; the form ``plx_...`` is none."""
+    return re.sub(r"plx_(?!\.\.\.)[^\s'\"]+", "[api key]", text)
+
+
 def in_words_of_the_command(text: str) -> str:
-    """Return the library's message with options in place of the arguments it speaks of."""
+    """Return the library's message with options in place of the arguments it speaks of.
+
+    Of a value that it shows neither a query nor a key is left.
+    """
+    refusal = _REFUSAL.fullmatch(text)
+    if refusal is None:
+        return scrub(_translated(text))
+    name, value, rule = refusal.groups()
+    if name in ("base_url=", f"{URL_VARIABLE}="):
+        value = re.sub(r"[?#].*(?=.$)", lambda query: query[0][0] + "...", value, flags=re.DOTALL)
+    return _translated(name) + scrub(value) + _translated(rule)
+
+
+def _translated(text: str) -> str:
     for pattern, word in _WORDS:
         text = re.sub(pattern, word, text)
     return text
@@ -153,10 +186,29 @@ def problem_of(error: PlexusError) -> Problem:
         return Problem(in_words_of_the_command(str(error)), Exit.USAGE)
     if isinstance(error, RetriesExhausted) and isinstance(error.__cause__, StreamError):
         error = error.__cause__
+    if isinstance(error, StreamError):
+        sentence = proxy_sentence(error)
+        if sentence is not None:
+            return Problem(_where(error) + sentence, Exit.UNREACHABLE)
     for cls, advice in _ADVICE:
         if isinstance(error, cls):
             return Problem(_where(error) + advice.sentence.format(reason=why(error)), advice.code)
     return Problem(in_words_of_the_command(str(error)))
+
+
+def proxy_sentence(error: StreamError) -> Optional[str]:
+    """Return what to do about a proxy that stands in the way; None where it is no proxy's fault."""
+    reason = error.reason or ""
+    if not reason.startswith("the proxy"):
+        return None
+    at = re.fullmatch(r"the proxy at (\S+): (.*)", reason, re.DOTALL)
+    answer = re.fullmatch(r"the proxy answered (.*)", reason, re.DOTALL)
+    if at and (error.__cause__ is None or isinstance(error.__cause__, OSError)):
+        return f"nothing answers at the proxy {at[1]} ({at[2]}): check --proxy"
+    if at or answer:
+        told = at[2] if at else answer[1] if answer else ""
+        return f"the proxy refused ({told}): check --proxy and its login"
+    return f"the proxy does not let us through ({reason}): check --proxy"
 
 
 def _where(error: StreamError) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Dict, NoReturn, Optional
 
 from ..streams import Stream
 from ..subscription import Subscription
-from .exits import Exit, Problem
+from .exits import Exit, Problem, scrub
 from .messages import write
 from .output import writing
 
@@ -44,12 +44,31 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the command."""
-        raise Problem(f"{message} (see {self.prog} --help)", Exit.USAGE)
+        raise Problem(f"{scrub(message)} (see {self.prog} --help)", Exit.USAGE)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is unknown here, where the command is known whose help tells more."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
     def _print_message(self, message: str, file: Any = None) -> None:
         # For --help and --version; argparse's own hides, on newer Pythons, that it cannot write.
         with writing():
             write(file, message)
+
+
+class _NoKey(argparse.Action):
+    """Refuses a key on the command line, without showing it."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        """End the command."""
+        raise Problem(
+            "there is no --key, because other users could read it in the list of processes: use "
+            "--key-file PATH or PLEXUS_API_KEY",
+            Exit.USAGE,
+        )
 
 
 def new_parser(commands: Any, name: str, summary: str, examples: str, **options: Any) -> Parser:
@@ -137,6 +156,7 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
             help="a file that holds the API key, alone or as api_key in JSON",
         )
     )
+    group.add_argument("--key", "--api-key", nargs="?", action=_NoKey, help=argparse.SUPPRESS)
     group.add_argument(
         "--proxy", metavar="URL", help="go through a proxy; 'env' takes that of the environment"
     )
@@ -160,6 +180,10 @@ def read_key(path: Optional[str]) -> Optional[str]:
     try:
         text = Path(path).expanduser().read_text(encoding="utf-8").strip()
     except (OSError, ValueError, RuntimeError) as error:
+        if re.search(r"(^|[\s'\"=])plx_", path):
+            raise Problem(
+                "--key-file takes the path of a file, not the key itself", Exit.USAGE
+            ) from None
         why = getattr(error, "strerror", None) or "it holds no text"
         raise Problem(
             f"the key file {path} cannot be read ({why}): check --key-file", Exit.USAGE

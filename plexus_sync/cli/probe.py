@@ -56,16 +56,29 @@ class Probe:
     @property
     def steps(self) -> Tuple[str, ...]:
         """The steps of a connection to this URL, in their order."""
-        proxy = () if self._proxy is None else ("proxy",)
         tls = ("tls",) if self._secure else ()
-        return ("dns", "tcp", *proxy, *tls, "upgrade")
+        if self._proxy is None:
+            return ("dns", "tcp", *tls, "upgrade")
+        if self._proxy.scheme.startswith("socks"):  # its own DNS and TCP are out of our sight
+            return ("proxy", *tls, "upgrade")
+        return ("dns", "tcp", "proxy", *tls, "upgrade")
+
+    @property
+    def proxy(self) -> Optional[str]:
+        """The address of the proxy on the way, None where there is none."""
+        if self._proxy is None:
+            return None
+        host = f"[{self._proxy.host}]" if ":" in self._proxy.host else self._proxy.host
+        return f"{host}:{self._proxy.port}"
 
     def connect(self) -> None:
         """Go up to the upgrade, or raise ``Stopped``."""
         try:
             self._connection.open(self._url, self._settings, self._deadline)
         except Lost as lost:
-            raise Stopped(self._line.step, self._error(lost)) from None
+            # Dialing begins at "dns", also where that is no step of this connection.
+            step = self._line.step if self._line.step in self.steps else self.steps[0]
+            raise Stopped(step, self._error(lost)) from None
 
     def authenticate(self, key: Secret) -> Frame:
         """Send the key; return the first frame of the service, or raise ``Stopped``."""
@@ -91,6 +104,8 @@ class Probe:
         if step == "dns":
             return self._host if self._proxy is None else self._proxy.host
         sock = self._line.sock
+        if sock is None:
+            return ""
         try:
             if step == "tls":
                 until = sock.getpeercert()["notAfter"]
@@ -113,7 +128,9 @@ class Probe:
         loss = lost.loss
         reason = self._settings.keys.scrub(loss.reason)
         row = ending(loss.code, self._stream)
-        return row.error(reason, code=loss.code, reason=reason)
+        error = row.error(reason, code=loss.code, reason=reason)
+        error.__cause__ = loss.cause
+        return error
 
     def _refused(self, reason: str) -> StreamError:
         return ending(4001, self._stream).error(reason, reason=reason)

@@ -13,7 +13,7 @@ from typing import Any, Iterator
 
 from .exits import Exit, Problem
 from .extras import new_simulator
-from .messages import Messages, write
+from .messages import Messages, is_terminal, write
 from .options import camera, new_parser
 from .output import writing
 
@@ -27,6 +27,8 @@ EXAMPLES = """\
 then, in another terminal:
   export PLEXUS_DATA_API_URL=ws://127.0.0.1:8765 PLEXUS_API_KEY=plx_simulator
   plexus-sync tail metrics robot-01"""
+
+DEFAULT_KEY = "plx_simulator"
 
 
 def add_command(commands: Any) -> None:
@@ -88,7 +90,14 @@ def _why(error: Exception) -> str:
     if code > 0:
         return os.strerror(code)
     cause = error.__cause__ or error  # a name that cannot be resolved has a number below 0
-    return getattr(cause, "strerror", None) or str(cause)
+    why = getattr(cause, "strerror", None) or str(cause)
+    return str(why).partition(" (while attempting")[0]
+
+
+def _usage(args: argparse.Namespace, url: str) -> str:
+    """Tell how to use it; a key that was given is not shown."""
+    key = "" if args.key else f" PLEXUS_API_KEY={DEFAULT_KEY}"
+    return f"in another terminal: export PLEXUS_DATA_API_URL={url}{key}"
 
 
 def run(args: argparse.Namespace, messages: Messages) -> Exit:
@@ -100,7 +109,7 @@ def run(args: argparse.Namespace, messages: Messages) -> Exit:
         cameras=args.camera or ["front", "rear", "thermal"],
         rate=args.rate,
         video_rate=args.video_rate,
-        keys=args.key or ["plx_simulator"],
+        keys=args.key or [DEFAULT_KEY],
         unpaid_keys=args.unpaid_key or [],
         expired_keys=args.expired_key or [],
         seed=args.seed,
@@ -117,6 +126,8 @@ def run(args: argparse.Namespace, messages: Messages) -> Exit:
         try:
             with writing():
                 write(sys.stdout, simulator.url + "\n")
+            if is_terminal(sys.stderr):
+                messages.note(_usage(args, simulator.url))
             end.wait()
         finally:
             simulator.stop()

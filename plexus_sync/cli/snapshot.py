@@ -48,7 +48,7 @@ def add_command(commands: Any) -> None:
     parser = new_parser(commands, "snapshot", "save pictures of a camera", EXAMPLES)
     add = parser.add_argument
     add("source", metavar="SOURCE", help="the device, such as robot-01")
-    is_path(add("path", metavar="PATH", type=Path, help="the file; with --every the folder"))
+    is_path(add("path", metavar="PATH", help="the file; with --every the folder"))
     add(
         "--camera",
         metavar="CAMERA",
@@ -86,14 +86,15 @@ def run(args: argparse.Namespace, messages: Messages) -> Exit:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot work, before anything is tried; make the folder where there is none."""
-    path: Path = args.path
+    text = str(args.path)  # of which a Path drops the / at the end
+    args.path = path = Path(text)
     if args.every is None:
         if args.count is not None:
             raise Problem("--count is for --every: add it, or leave --count out", Exit.USAGE)
         if len(args.camera) > 1:
-            raise Problem("several cameras need --every and a folder: add it", Exit.USAGE)
-        if path.is_dir():
-            raise Problem(f"{path} is a folder: give a file name, or --every", Exit.USAGE)
+            raise Problem("several cameras need a folder and --every: add --every TIME", Exit.USAGE)
+        if path.is_dir() or text.endswith(("/", os.sep)):
+            raise Problem(f"{text} is a folder: give a file name, or add --every TIME", Exit.USAGE)
         if os.path.lexists(path) and not args.overwrite:
             raise _is_there(path)
         folder = path.parent

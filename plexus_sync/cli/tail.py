@@ -126,8 +126,8 @@ def run(args: argparse.Namespace, messages: Messages) -> Exit:
 
 def _silence(args: argparse.Namespace) -> str:
     """Say what to look at where nothing came at all; the service does not tell."""
-    filters = " or the filter leaves nothing" if args.metric or args.camera else ""
+    what = ", its name and the filters" if args.metric or args.camera else ", and its name"
     return (
-        f"nothing came from {', '.join(args.sources)} in {args.seconds:g} s, because the device is "
-        f"off, has nothing to tell or has another name{filters}: check them, or wait longer"
+        f"nothing came from {', '.join(args.sources)} within {args.seconds:g} s: check that the "
+        f"device is on{what}"
     )

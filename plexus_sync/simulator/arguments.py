@@ -28,6 +28,15 @@ def strings(name: str, values: Iterable[str]) -> Tuple[str, ...]:
     return tuple(values)
 
 
+def source_ids(values: Iterable[str]) -> Tuple[str, ...]:
+    """Copy the names of devices; one with a '/' could never be asked for."""
+    found = strings("sources", values)
+    for name in found:
+        if not name or "/" in name:
+            raise ValueError(f"the source {name!r} is not allowed: it must be a text without '/'")
+    return found
+
+
 def need_pillow() -> None:
     """Say what is missing before anybody waits for a picture; without importing it."""
     if importlib.util.find_spec("PIL") is None:

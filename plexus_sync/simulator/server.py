@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Iterable, List, Optional, Set, Type
 
 from . import protocol
-from .arguments import check_rate, check_stream, need_pillow, strings
+from .arguments import check_rate, check_stream, need_pillow, source_ids, strings
 from .devices import Device
 from .endpoint import Endpoint
 from .feed import Feed
@@ -69,7 +69,7 @@ class Simulator:
         accepted = strings("keys", keys)
         self.api_key = accepted[0] if accepted else ""
         self._settings = Settings(
-            sources=strings("sources", sources),
+            sources=source_ids(sources),
             cameras=strings("cameras", cameras),
             auth_timeout=auth_timeout,
             video_timeout=video_timeout,

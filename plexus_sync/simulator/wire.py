@@ -106,8 +106,9 @@ class Listener(socket.socket):
             # 1024: a thousand clients may come at the same time in a load test.
             bound = socket.create_server((host, port), family=family, backlog=1024)
         except OSError as exc:
+            why = str(exc.strerror).partition(" (while attempting")[0]  # which is Python's own
             raise OSError(
-                exc.errno, f"cannot listen on {host} port {port} ({exc.strerror}): choose another"
+                exc.errno, f"cannot listen on {host} port {port} ({why}): choose another"
             ) from exc
         super().__init__(fileno=bound.detach())
         self._admit = admit

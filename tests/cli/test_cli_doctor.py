@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import socket
 import time
@@ -245,3 +246,66 @@ def test_usage(run, quiet, arguments, word):
     result = run("doctor", *arguments)
     result.said(2, word)
     assert quiet.received == []
+
+
+@pytest.mark.parametrize(("scheme", "step"), [("http", "tcp"), ("socks5h", "proxy")])
+def test_a_proxy_that_is_not_there(run, quiet, free_port, scheme, step):
+    """The server is not blamed for it."""
+    result = run("doctor", "--proxy", f"{scheme}://127.0.0.1:{free_port}")
+    failed_at(result, step)
+    if scheme == "http" or importlib.util.find_spec("python_socks"):
+        result.said(5, "nothing answers at the proxy 127.0.0.1", str(free_port), "check --proxy")
+
+
+def test_a_proxy_whose_name_is_unknown(run, quiet, monkeypatch):
+    """The name of the server is not what to look at."""
+
+    def unknown(*args, **kwargs):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    result = run("doctor", "--proxy", "http://nowhere.example:3128")
+    failed_at(result, "dns")
+    result.said(5, "the proxy nowhere.example:3128 (", "check --proxy")
+
+
+@pytest.mark.parametrize("status", [b"407 Login", b"501 Unsupported"])
+def test_a_proxy_that_refuses(run, quiet, status):
+    """What it answered is told, and whose answer it is."""
+
+    def refuse(sock):
+        read_head(sock)
+        sock.sendall(b"HTTP/1.1 " + status + b"\r\n\r\n")
+
+    told = f"the proxy refused (HTTP {status.decode()}): check --proxy and its login"
+    with RawServer(refuse) as server:
+        proxy = f"http://127.0.0.1:{server.port}"
+        result = run("doctor", "--proxy", proxy)
+        failed_at(result, "proxy")
+        result.said(5, told)
+        run("tail", "metrics", "robot-01", "--proxy", proxy).said(5, told)
+
+
+def test_a_proxy_that_hangs_up(run, quiet):
+    """It has not said why."""
+    with RawServer(read_head) as server:
+        result = run("doctor", "--proxy", f"http://127.0.0.1:{server.port}")
+    failed_at(result, "proxy")
+    result.said(5, "check --proxy")
+
+
+def test_a_server_that_says_nothing(run, quiet):
+    """It has not ended the connection."""
+    with RawServer(hold) as server:
+        url = f"ws://127.0.0.1:{server.port}"
+        result = run("doctor", "--url", url, "--timeout", "300ms")
+    failed_at(result, "upgrade")
+    result.said(5, f"what answers at {url} did not complete the upgrade (", "check --url")
+
+
+def test_no_time_for_the_name_of_a_proxy(run, quiet):
+    """It is still the proxy that was not reached."""
+    proxy = "http://proxy.localhost:3128"
+    result = run("doctor", "--proxy", proxy, "--timeout", "0.0001ms")
+    failed_at(result, "dns")
+    result.said(5, "nothing answers at the proxy proxy.localhost:3128 (", "check --proxy")

@@ -85,3 +85,62 @@ def test_arguments_become_options():
 def test_why(code, reason, told):
     """A code is told where a peer has sent it, not where the library made it up."""
     assert why(ConnectionLost("text", code=code, reason=reason)) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("wss://h?api_key=plx_SECRET", "wss://h?..."),
+        ("wss://h#base_url=x", "wss://h#..."),
+        ("http://api_key=base_url", "http://api_key=base_url"),
+        ("http://plx_SECRET", "http://[api key]"),
+    ],
+)
+def test_what_the_user_gave_is_not_translated(value, shown):
+    """Only the library's own words are; a query and a key are not shown."""
+    problem = problem_of(ConfigError(f"base_url={value!r} is not allowed: see base_url"))
+    assert problem.sentence == f"--url {shown!r} is not allowed: see --url"
+    problem = problem_of(ConfigError(f"PLEXUS_DATA_API_URL={value!r} is not allowed: no"))
+    assert problem.sentence == f"PLEXUS_DATA_API_URL={shown!r} is not allowed: no"
+
+
+def test_the_form_of_a_key_is_no_key():
+    """The library shows what one looks like."""
+    assert problem_of(ConfigError("such as plx_...")).sentence == "such as plx_..."
+
+
+@pytest.mark.parametrize(
+    ("cls", "reason", "cause", "told"),
+    [
+        (
+            ConnectionLost,
+            "the proxy at 127.0.0.1:9: Connection refused",
+            ConnectionRefusedError(),
+            "nothing answers at the proxy 127.0.0.1:9 (Connection refused): check --proxy",
+        ),
+        (
+            ConnectionLost,
+            "the proxy at [::1]:9: no such user",
+            RuntimeError(),
+            "the proxy refused (no such user): check --proxy and its login",
+        ),
+        (
+            AuthenticationError,
+            "the proxy answered HTTP 401",
+            None,
+            "the proxy refused (HTTP 401): check --proxy and its login",
+        ),
+        (
+            ProtocolError,
+            "the proxy sent nonsense",
+            None,
+            "the proxy does not let us through (the proxy sent nonsense): check --proxy",
+        ),
+    ],
+)
+def test_a_proxy_in_the_way(cls, reason, cause, told):
+    """It is not the server's fault, nor the key's."""
+    error = cls("text", stream=STREAM, code=1006, reason=reason)
+    error.__cause__ = cause
+    problem = problem_of(error)
+    assert (problem.code, problem.sentence) == (Exit.UNREACHABLE, f"robot-01/logs: {told}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 import os
 import runpy
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -118,3 +120,50 @@ def test_a_full_disk(spawn, ended):
     assert code == 1
     assert err.count("\n") == 1
     assert "No space left" in err
+
+
+@pytest.mark.parametrize("program", [["-m", "plexus_sync"], None])
+def test_ctrl_c_while_it_is_imported(tmp_path, program):
+    """It is an exit code, and not the traceback of an import."""
+    name = "parser" if program is None else "__init__"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == 'plexus_sync.cli' + {'.parser' if name == 'parser' else ''!r}:\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+    )
+    program = program or ["-c", "import sys; from plexus_sync.cli import main; sys.exit(main())"]
+    done = subprocess.run(
+        [sys.executable, *program, "--version"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(MODULE).parent.parent}"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_ctrl_c_before_anything_runs(monkeypatch):
+    """The same in this process."""
+
+    def interrupted(argv):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("plexus_sync.cli.command.main", interrupted)
+    assert main([]) == 130
+
+
+def test_ctrl_c_while_the_module_is_imported(monkeypatch):
+    """The same for ``python -m plexus_sync``."""
+    original = builtins.__import__
+
+    def interrupted(name, *args, **kwargs):
+        if name == "plexus_sync.cli":
+            raise KeyboardInterrupt
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(MODULE)
+    assert caught.value.code == 130

@@ -89,3 +89,29 @@ def test_files_are_completed_as_shtab_does_it():
     shtab = pytest.importorskip("shtab")
     for shell in shtab.SUPPORTED_SHELLS:
         assert options.FILES.get(shell, shtab.FILE[shell]) == shtab.FILE[shell]
+
+
+@pytest.mark.parametrize("path", ["plx_SECRET", "api_key=plx_SECRET"])
+def test_a_key_in_place_of_its_file(path):
+    """It is not shown as the name of a file that is not there."""
+    with pytest.raises(Problem) as caught:
+        options.read_key(path)
+    assert caught.value.code == Exit.USAGE
+    assert caught.value.sentence == "--key-file takes the path of a file, not the key itself"
+
+
+@pytest.mark.parametrize("url", ["http://h", "wss://h?api_key=plx_SECRET", "wss://h?base_url=x#y"])
+def test_a_wrong_url_of_the_environment(run, monkeypatch, url):
+    """The variable is named, which is what to mend; no query is shown."""
+    monkeypatch.setenv("PLEXUS_DATA_API_URL", url)
+    for command in (["tail", "metrics", "robot-01"], ["snapshot", "robot-01", "x"], ["doctor"]):
+        result = run(*command)
+        result.said(2, "plexus-sync: PLEXUS_DATA_API_URL")
+        for word in ("--url", "SECRET", "base_url", "api_key"):
+            assert word not in result.err
+    run("doctor", "--url", "http://x").said(2, "--url 'http://x' is not allowed")
+
+
+def test_the_scheme_of_a_proxy(run):
+    """The option is named as it was typed."""
+    run("doctor", "--proxy", "socks6://x").said(2, "--proxy has the scheme 'socks6'")

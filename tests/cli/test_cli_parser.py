@@ -42,7 +42,6 @@ def test_there_is_no_option_for_the_key(run, command):
         (["dance"], "dance"),
         (["tail", "smells", "robot-01"], "smells"),
         (["tail", "metrics"], "SOURCE"),
-        (["tail", "metrics", "robot-01", "--key", "plx_x"], "--key"),
         (["tail", "metrics", "robot-01", "--sec", "5"], "--sec"),
         (["snapshot", "robot-01"], "PATH"),
     ],
@@ -50,3 +49,30 @@ def test_there_is_no_option_for_the_key(run, command):
 def test_usage(run, arguments, word):
     """One sentence, and where to read more."""
     run(*arguments).said(2, word, "--help")
+
+
+@pytest.mark.parametrize("command", [["tail", "metrics"], ["snapshot"], ["doctor"]])
+@pytest.mark.parametrize("option", [["--key", "plx_SECRET"], ["--api-key=plx_SECRET"], ["--key"]])
+def test_a_key_on_the_command_line(run, command, option):
+    """It is refused with what to do instead, and not shown once more."""
+    result = run(*command, "robot-01", *option)
+    result.said(2, "there is no --key, because", "--key-file PATH or PLEXUS_API_KEY")
+    assert "SECRET" not in result.err
+    assert "--api-key" not in run(command[0], "--help").out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["tail", "metrics", "r1", "--kee=plx_SECRET"], ["plx_SECRET"], ["demo", "plx_SECRET"]],
+)
+def test_no_error_shows_a_key(run, arguments):
+    """Whatever it was given as."""
+    result = run(*arguments)
+    result.said(2, "[api key]")
+    assert "SECRET" not in result.err
+
+
+def test_an_unknown_option_is_that_of_its_command(run):
+    """The help to look at is the command's own."""
+    run("tail", "metrics", "r1", "--nonsense").said(2, "--nonsense (see plexus-sync tail --help)")
+    run("--nonsense", "demo").said(2, "--nonsense (see plexus-sync --help)")

@@ -306,3 +306,16 @@ def test_ipv6(probe):
     one = probe("wss://[::1]")
     one._line.sock = Sock()
     assert one.describe("tcp") == "[::1]:443"
+
+
+def test_a_socks_proxy(probe, free_port):
+    """Its own DNS and TCP are no steps, and where it fails there is nothing to tell of."""
+    for url, tls in (("wss://a.example", ("tls",)), ("ws://a.localhost", ())):
+        one = probe(url, proxy=f"socks5h://127.0.0.1:{free_port}")
+        assert one.steps == ("proxy", *tls, "upgrade")
+        assert one.proxy == f"127.0.0.1:{free_port}"
+        with pytest.raises(Stopped) as caught:
+            one.connect()
+        assert caught.value.step == "proxy"
+        assert [one.describe(step) for step in one.steps] == [""] * len(one.steps)
+    assert probe("wss://a.example", proxy="http://[::1]:9").proxy == "[::1]:9"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
+import threading
 
 import pytest
 from helpers import PATIENCE
@@ -15,6 +17,7 @@ from plexus_sync import (
     PaymentRequiredError,
     Subscription,
 )
+from plexus_sync.cli import main
 
 
 def test_it_serves_until_sigterm(spawn, ended):
@@ -103,3 +106,44 @@ def test_without_the_extra(run, without):
     """One sentence says which pip install to run."""
     without("PIL")
     run("simulate").said(1, "pip install 'plexus-sync[simulator]'")
+
+
+def test_python_s_own_words_about_an_address_are_cut(run, monkeypatch):
+    """They would only tell once more what stands there."""
+
+    def unknown(*args, **kwargs):
+        told = "Name or service not known (while attempting to bind on address ('nowhere', 0))"
+        raise socket.gaierror(socket.EAI_NONAME, told)
+
+    monkeypatch.setattr(socket, "create_server", unknown)
+    run("simulate", "--host", "nowhere").said(1, "nowhere:0 (Name or service not known): ")
+
+
+def test_a_source_that_nobody_could_ask_for(run):
+    """As a subscription would refuse it."""
+    run("simulate", "--source", "a/b").said(2, "'a/b' is not allowed", "without '/'")
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_how_to_use_it(terminal, interrupts, monkeypatch, given):
+    """It is told to people, without a key that was given."""
+    screens = terminal()
+    monkeypatch.setattr(threading.Event, "wait", _ctrl_c_in_main(threading.Event.wait))
+    key = ["--key", "plx_mine"] if given else []
+    assert main(["simulate", "--rate", "0", "--video-rate", "0", *key]) == 130
+    url = screens.out.getvalue().strip()
+    told = screens.err.getvalue()
+    assert f"export PLEXUS_DATA_API_URL={url}" in told
+    assert ("PLEXUS_API_KEY=plx_simulator" in told) is not given
+    assert "plx_mine" not in told
+
+
+def _ctrl_c_in_main(original):
+    """Return an Event.wait that is interrupted where the command waits for its end."""
+
+    def wait(self, timeout=None):
+        if sys._getframe(1).f_code.co_filename.endswith("simulate.py"):
+            raise KeyboardInterrupt
+        return original(self, timeout)
+
+    return wait

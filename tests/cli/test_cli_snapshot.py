@@ -226,3 +226,18 @@ def test_for_people(terminal, busy, tmp_path):
     assert main(["snapshot", "robot-01", "--camera", "front", str(path)]) == 0
     assert "320 x 240" in screens.out.getvalue()
     assert path.exists()
+
+
+def test_a_folder_that_is_not_there(run, quiet, tmp_path):
+    """The / at the end says what was meant; no file of its name is made."""
+    folder = f"{tmp_path}/newfolder/"
+    result = run("snapshot", "robot-01", "--camera", "front", folder)
+    result.said(2, f"{folder} is a folder: give a file name, or add --every TIME")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_several_cameras_need_a_folder(run, quiet, tmp_path):
+    """The sentence says which option does it."""
+    cameras = ("--camera", "front", "--camera", "rear")
+    result = run("snapshot", "robot-01", *cameras, tmp_path / "x")
+    result.said(2, "several cameras need a folder and --every: add --every TIME")

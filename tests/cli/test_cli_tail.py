@@ -118,7 +118,9 @@ def test_for_some_seconds(run, busy):
 
 def test_a_device_that_sends_nothing(run, quiet):
     """The service does not tell why, so the sentence names what it can be."""
-    run("tail", "metrics", "robot-9", "--seconds", "300ms").said(1, "robot-9", "off", "name")
+    run("tail", "metrics", "robot-9", "--seconds", "300ms").said(
+        1, "nothing came from robot-9 within 0.3 s", "is on, and its name"
+    )
     run("tail", "logs", "robot-9", "--seconds", "300ms").said(1, "robot-9")
     result = run("tail", "metrics", "robot-9", "--metric", "x", "--seconds", "300ms")
     result.said(1, "the filter")

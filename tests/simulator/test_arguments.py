@@ -38,3 +38,10 @@ def test_pillow_is_missed_at_once(monkeypatch):
         Simulator()
     Simulator(video_rate=0)
     Simulator(cameras=())
+
+
+@pytest.mark.parametrize("name", ["", "a/b"])
+def test_sources(name):
+    """A device has a name that can be asked for."""
+    with pytest.raises(ValueError, match=r"^the source .* without '/'"):
+        Simulator(sources=["robot-01", name])
