@@ -57,4 +57,6 @@ def connect_socks_proxy(
             socket.socket.close,
         )
     except (ProxyConnectionError, ProxyError, ProxyTimeoutError) as error:
-        raise Lost(ABNORMAL, f"the proxy at {proxy.host}:{proxy.port}: {error}", cause=error) from None
+        raise Lost(
+            ABNORMAL, f"the proxy at {proxy.host}:{proxy.port}: {error}", cause=error
+        ) from None
