@@ -179,7 +179,11 @@ class TestAgree:
 class TestInflater:
     """One connection's messages."""
 
-    @pytest.mark.parametrize("message", [b"", b"a", b"x" * 100_000, os.urandom(50_000)])
+    @pytest.mark.parametrize(
+        "message",
+        [b"", b"a", b"x" * 100_000, os.urandom(50_000)],
+        ids=["empty", "one byte", "repeated", "noise"],
+    )
     def test_messages(self, message):
         """A message comes out as it went in, again and again."""
         deflate, reader = Deflater(), inflater()
