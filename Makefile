@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+# The coverage of every branch; empty on other interpreters, where one measure is enough.
+COVERAGE ?= --cov --cov-report=term
 BIN = $(VENV)/bin
 
 # The conformance suite is a program of Python 2.7, found where pyenv keeps it.
@@ -43,7 +45,7 @@ demo: $(VENV)/.installed  ## watch a simulated robot for a few seconds
 	$(BIN)/plexus-sync demo
 
 test: $(VENV)/.installed  ## the whole test suite, with the coverage of every branch
-	$(BIN)/python -m pytest -n 4 --cov --cov-report=term
+	$(BIN)/python -m pytest -n 4 $(COVERAGE)
 
 lint: $(VENV)/.linters  ## style and format
 	$(BIN)/ruff check .
