@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
-from typing import Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 from .deadline import Deadline
 from .errors import Closed, ConfigError, PlexusError, StreamError
 from .inbox import Inbox
 from .latch import owns
-from .reader import Reader
 from .settings import Settings
 from .state import State
 from .status import StreamStatus
 from .streams import Stream
+
+if TYPE_CHECKING:
+    from .reader import Reader
 
 __all__ = ["Roster"]
 
@@ -35,6 +37,11 @@ class Roster:
 
     def add(self, stream: Stream) -> None:
         """Watch a stream, from now on where the others are started."""
+        # Here, since all that connects (tenacity, websocket-client, HTTP) hangs on it, and who only
+        # decodes or unpickles frames does without; not later, on a reader's thread, where a fork
+        # could catch an import half done and leave its lock to the child for ever.
+        from .reader import Reader
+
         with self._lock:
             if self._stopped:
                 raise Closed("the subscription is closed: make a new one to add a stream")

@@ -12,7 +12,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Callable, Deque, Optional, Union
 from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore
 
 import attrs
 
@@ -285,6 +284,12 @@ class Settings:
         """Return the proxy for a host, None to go there directly."""
         if self.proxy != "env":
             return None if self.proxy is None else _parse_proxy(self.proxy)
+        # Here, for few go through a proxy of the environment, and it brings half the web along.
+        from urllib.request import (  # type: ignore[attr-defined]
+            getproxies_environment,
+            proxy_bypass_environment,
+        )
+
         found = getproxies_environment()
         url = found.get("https" if secure else "http") or found.get("all")
         if not url or proxy_bypass_environment(f"{host}:{port}", found):

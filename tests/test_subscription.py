@@ -37,7 +37,7 @@ from plexus_sync import (
     VideoFrame,
     VideoStream,
 )
-from plexus_sync import roster as subscription_roster
+from plexus_sync import reader as subscription_reader
 
 METRICS = MetricsStream("robot-01")
 LOGS = LogsStream("robot-01")
@@ -861,14 +861,14 @@ def test_a_handler_may_close_while_a_stream_is_added(simulator, subscribe, monke
     """The reader that it could not see yet is stopped as well."""
     sub = subscribe()
     sub.start()
-    original = subscription_roster.Reader
+    original = subscription_reader.Reader
 
     def interrupted(*args):
         reader = original(*args)
         sub.close()  # as a handler would, on top of add()
         return reader
 
-    monkeypatch.setattr(subscription_roster, "Reader", interrupted)
+    monkeypatch.setattr(subscription_reader, "Reader", interrupted)
     sub.add(METRICS)
     assert sub.close()
     assert simulator.wait_for_connections(0)
