@@ -184,7 +184,7 @@ class VideoFrame:
     def to_pil(self) -> Image.Image:
         """Return the decoded picture as a ``PIL.Image.Image`` (extra ``images``).
 
-        What Pillow cannot read raises Pillow's own error.
+        What is no JPEG, or a broken one, raises Pillow's own error.
         """
         try:
             from PIL import Image
@@ -192,7 +192,9 @@ class VideoFrame:
             raise _needs_images(error) from error
         import io
 
-        image = Image.open(io.BytesIO(self.jpeg))
+        # Nothing but JPEG: who sends the picture must not choose among Pillow's decoders, some of
+        # which are old, and one of which runs Ghostscript.
+        image = Image.open(io.BytesIO(self.jpeg), formats=("JPEG",))
         image.load()
         return image
 

@@ -209,6 +209,17 @@ def test_save(tmp_path):
     assert (tmp_path / "a.jpg").read_bytes() == b"new"
 
 
+@pytest.mark.parametrize("format", ["PNG", "GIF", "TIFF", "EPS"])
+def test_no_decoder_but_that_of_jpeg_is_reached(format):
+    """Who sends the picture cannot choose another, such as that of EPS, which runs a program."""
+    from PIL import Image, UnidentifiedImageError
+
+    data = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(data, format)
+    with pytest.raises(UnidentifiedImageError):
+        video(data.getvalue()).to_pil()
+
+
 def test_to_pil():
     """The picture is decoded at once, so that a broken one is found here and not later."""
     image = video(jpeg("red")).to_pil()

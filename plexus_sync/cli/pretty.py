@@ -51,7 +51,9 @@ def thumbnail(jpeg: bytes, columns: int, lines: int) -> Text:
     """Return a picture made of coloured half blocks."""
     from PIL import Image  # the demo has it, by the extra "simulator"
 
-    picture = Image.open(io.BytesIO(jpeg)).convert("RGB").resize((columns, 2 * lines))
+    picture = (
+        Image.open(io.BytesIO(jpeg), formats=("JPEG",)).convert("RGB").resize((columns, 2 * lines))
+    )
     pixels = picture.tobytes()
     text = Text(no_wrap=True)
 
