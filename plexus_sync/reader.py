@@ -18,6 +18,7 @@ from .interrupt import Interrupt
 from .judge import Judge, Verdict
 from .line import Line
 from .loss import Lost
+from .plain import short
 from .retrying import Failed, retrying
 from .session import SILENCE, Session
 from .settings import Secret, Settings
@@ -213,7 +214,7 @@ class Reader:
         if self._stop.is_set():
             raise _Stopped
         self._book.lost()
-        reason = self._settings.keys.scrub(loss.reason)
+        reason = short(self._settings.keys.scrub(loss.reason))
         raise Failed(self._judge.verdict(attrs.evolve(loss, reason=reason), run))
 
     def _fetch_key(self) -> Secret:

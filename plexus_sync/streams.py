@@ -13,6 +13,7 @@ from urllib.parse import quote
 import attrs
 
 from .errors import ConfigError
+from .plain import clean
 
 __all__ = ["Buffer", "LogsStream", "MetricsStream", "Stream", "VideoStream"]
 
@@ -157,7 +158,7 @@ class MetricsStream:
         return _endpoint(base_url, self.source_id, self.kind, names and f"metrics={names}")
 
     def __str__(self) -> str:
-        return f"{self.source_id}/{self.kind}"
+        return f"{clean(self.source_id)}/{self.kind}"
 
 
 @attrs.frozen
@@ -177,7 +178,7 @@ class LogsStream:
         return _endpoint(base_url, self.source_id, self.kind)
 
     def __str__(self) -> str:
-        return f"{self.source_id}/{self.kind}"
+        return f"{clean(self.source_id)}/{self.kind}"
 
 
 @attrs.frozen
@@ -207,7 +208,7 @@ class VideoStream:
         return _endpoint(base_url, self.source_id, self.kind, "&".join(query))
 
     def __str__(self) -> str:
-        return f"{self.source_id}/{self.kind}"
+        return f"{clean(self.source_id)}/{self.kind}"
 
 
 Stream = Union[MetricsStream, LogsStream, VideoStream]

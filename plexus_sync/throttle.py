@@ -6,10 +6,13 @@ import logging
 import time
 from typing import Callable, Dict, Tuple
 
+from .plain import short
+
 __all__ = ["LOGGER", "Throttle"]
 
 LOGGER = logging.getLogger("plexus_sync")
 
+LONGEST = 2000  # characters of a message; what cannot be decoded is quoted with less than 1000
 INTERVAL = 10.0  # seconds; often enough to follow, seldom enough to read
 
 
@@ -32,4 +35,4 @@ class Throttle:
             return
         self._last[kind] = (now, 0)
         more = f" ({held_back} more like it since)" if held_back else ""
-        LOGGER.warning("%s%s", message, more)
+        LOGGER.warning("%s%s", short(message, LONGEST), more)

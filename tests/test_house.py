@@ -19,7 +19,8 @@ DATA = pathlib.Path(__file__).parent / "data"
 # From the ground up: a module imports only what stands before it, floor by floor and, within a
 # floor, from left to right.
 FLOORS = {
-    "words": "_version errors streams files frames state status deadline latch loss throttle gaps",
+    "words": "_version errors plain streams files frames state status deadline latch loss throttle"
+    " gaps",
     "wire": "deflate framing wire decode",
     "edges": "endings reconnect judge retrying settings interrupt line heads proxies upgrade"
     " dialing transport",

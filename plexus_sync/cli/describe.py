@@ -25,6 +25,7 @@ from ..frames import (
     UnknownFrame,
     VideoFrame,
 )
+from ..plain import clean
 
 __all__ = ["Item", "clean", "clock", "describe", "event_item", "gap_item", "point_item", "value"]
 
@@ -41,13 +42,6 @@ class Item:
 
     line: Line
     records: Tuple[Record, ...] = ()
-
-
-def clean(text: str) -> str:
-    """Return the text with everything spelled out that is not meant to be seen."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def value(anything: Any) -> str:

@@ -17,6 +17,7 @@ from ..frames import ErrorFrame, Frame
 from ..interrupt import Interrupt
 from ..line import Line
 from ..loss import ABNORMAL, Lost
+from ..plain import short
 from ..settings import Secret, Settings
 from ..streams import VideoStream
 from ..transport import Connection
@@ -88,7 +89,7 @@ class Probe:
                 for text in self._receive():
                     frame = _decoded(text)
                     if isinstance(frame, ErrorFrame):
-                        reason = self._settings.keys.scrub(frame.message or "an error")
+                        reason = short(self._settings.keys.scrub(frame.message or "an error"))
                         raise Stopped("auth", self._refused(reason))
                     if frame is not None:
                         return frame
@@ -126,7 +127,7 @@ class Probe:
 
     def _error(self, lost: Lost) -> StreamError:
         loss = lost.loss
-        reason = self._settings.keys.scrub(loss.reason)
+        reason = short(self._settings.keys.scrub(loss.reason))
         row = ending(loss.code, self._stream)
         error = row.error(reason, code=loss.code, reason=reason)
         error.__cause__ = loss.cause
