@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import stat
 import time
+from pathlib import Path
 from typing import Any, Dict, Optional, Union
 
 from ..deadline import Deadline
@@ -132,19 +134,21 @@ class _Doctor:
         return Exit.DONE
 
     def _check_key(self) -> None:
+        path: Optional[Path] = None
         if self._key_file is not None:
-            where = clean(self._key_file)
+            path, where = Path(self._key_file), clean(self._key_file)
         elif os.environ.get(KEY_VARIABLE, "").strip():
             where = KEY_VARIABLE
         else:
-            where = str(KEY_FILE)
+            path, where = KEY_FILE, str(KEY_FILE)
         try:
             self._settings.keys.resolve()
         except ConfigError as error:
             raise _Failed("key", problem_of(error)) from None
         usual = USUAL_KEY.fullmatch(self._settings.keys.fetch().reveal())
         form = "" if usual else ", though not of the usual form: plx_ and 32 characters"
-        self._show("ok", "key", f"from {where}{form}")
+        others = "; other users can read this file: chmod 600" if _is_open(path) else ""
+        self._show("ok", "key", f"from {where}{form}{others}")
 
     def _check_connection(self) -> None:
         self._messages.status(f"connecting to {self._settings.base_url}")
@@ -244,6 +248,15 @@ class _Doctor:
         line = ((f"{outcome:<9}", style), (f"{check:<8}", "source"), (detail, "text"))
         record = {"type": "check", "check": check, "outcome": outcome, "detail": detail}
         self._output.show(Item(line, (record,)))
+
+
+def _is_open(path: Optional[Path]) -> bool:
+    """Return whether others than its owner can read a file; a pipe is no file."""
+    try:
+        mode = 0 if path is None else os.stat(os.path.expanduser(path)).st_mode
+    except OSError:
+        return False
+    return os.name == "posix" and stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 def _timestamp(frame: Data) -> Union[int, float, None]:

@@ -78,7 +78,8 @@ _REFUSAL = re.compile(r"([A-Za-z_]+=)(.*)( is not allowed: .*)", re.DOTALL)
 
 
 def scrub(text: str) -> str:
-    """Return the text with whatever looks like a key taken out; the form ``plx_...`` is none."""
+    """Return the text without what looks like a key or a login; ``plx_...`` is no key."""
+    text = re.sub(r"(?<=://)[^\s/?#]*@", "...@", text)
     return re.sub(r"plx_(?!\.\.\.)[^\s'\"]+", "[api key]", text)
 
 
