@@ -18,7 +18,7 @@ from .interrupt import Interrupt, in_time
 from .line import Line, go_on, network_errors, time_left
 from .loss import ABNORMAL, Lost
 from .proxies import connect_http_proxy, connect_socks_proxy
-from .settings import Proxy, Settings
+from .settings import Proxy, Settings, is_loopback
 from .upgrade import upgrade
 
 __all__ = ["dial"]
@@ -85,7 +85,9 @@ def _connect_to(sock: socket.socket, address: Any, timeout: float, stop: Interru
 def _start_tls(
     line: Line, host: str, context: Optional[ssl.SSLContext], left: Deadline, stop: Interrupt
 ) -> None:
-    context = context or ssl.create_default_context()
+    if context is None:
+        context = ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2  # as from Python 3.10 on; RFC 8996
     line.sock = tls = context.wrap_socket(
         line.sock, server_hostname=host, do_handshake_on_connect=False
     )
@@ -106,6 +108,17 @@ def _connect_by_proxy(
             line.step = "proxy"
             line.sock = connect_socks_proxy(proxy, host, port, deadline, stop)
             go_on(stop)
+
+
+def _check_is_here(line: Line, host: str) -> None:
+    """Raise ``Lost`` where the other end is not on this machine, whatever its name says."""
+    address = line.sock.getpeername()[0]
+    if not is_loopback(address):
+        raise Lost(
+            ABNORMAL,
+            f"{host} led to {address}, where ws:// would send the API key in clear text: use "
+            "wss://, or allow_insecure=True",
+        )
 
 
 def dial(
@@ -129,6 +142,8 @@ def dial(
     with network_errors(f"{host}:{port}"):
         if proxy is None:
             _connect_tcp(host, port, deadline, line, stop)
+        if not secure and not settings.allow_insecure:
+            _check_is_here(line, host)  # the settings only saw a name such as x.localhost
         if secure:
             line.step = "tls"
             _start_tls(line, host, settings.ssl_context, deadline, stop)

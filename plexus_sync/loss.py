@@ -14,6 +14,17 @@ TLS = 1015  # the certificate is not valid
 PROTOCOL = 1002  # the peer does not speak the protocol, be it HTTP or WebSocket
 
 
+def _forget_frames(error: Optional[BaseException]) -> None:
+    """Take the tracebacks off an error and what led to it.
+
+    Their frames are those of sockets, TLS and proxies, whose variables hold what was being sent:
+    the key, a proxy's password. Who logs a traceback with variables would show them.
+    """
+    while error is not None and error.__traceback__ is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
 @attrs.frozen
 class Loss:
     """Why there is no connection any more.
@@ -41,4 +52,5 @@ class Lost(Exception):
         cause: Optional[BaseException] = None,
     ) -> None:
         super().__init__(reason)
+        _forget_frames(cause)
         self.loss = Loss(code, reason, retry_after, cause)

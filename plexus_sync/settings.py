@@ -19,7 +19,7 @@ from .errors import ConfigError
 from .reconnect import Reconnect
 from .streams import is_count, is_duration
 
-__all__ = ["ApiKey", "KeySource", "Proxy", "Secret", "Settings"]
+__all__ = ["ApiKey", "KeySource", "Proxy", "Secret", "Settings", "is_loopback"]
 
 DEFAULT_BASE_URL = "wss://api.plexus.company"
 KEY_VARIABLE = "PLEXUS_API_KEY"  # this, then the file: the order of the vendor's own SDK
@@ -46,28 +46,30 @@ class Secret:
         return "Secret(...)"
 
     def __reduce__(self) -> Any:
-        raise TypeError("a secret cannot be pickled or copied")
+        raise TypeError("a secret cannot be pickled or copied, nor can what holds one")
 
 
-def hide(api_key: Any) -> Any:
-    """Wrap a key that may be wrong, for the frames that a traceback with locals will show."""
-    return api_key if api_key is None or callable(api_key) else Secret(api_key)
+def hide(value: Any) -> Any:
+    """Wrap what may be secret, or wrong, for the frames that a traceback with locals will show."""
+    if value is None or callable(value) or isinstance(value, Secret):
+        return value
+    return Secret(value)
 
 
 class KeySource:
     """The API key, from an argument, a callable, the environment or the vendor's file."""
 
+    __reduce__ = Secret.__reduce__
+
     def __init__(self, api_key: Union[ApiKey, Secret]) -> None:
-        api_key = api_key if isinstance(api_key, Secret) else hide(api_key)
+        api_key = hide(api_key)
         self._callable = api_key if callable(api_key) else None
         self._fixed: Optional[Secret] = None
         # The keys that were handed out, for scrub(). Each operation on it is atomic: the readers of
         # all streams fetch their keys here.
         self._seen: Deque[Secret] = deque(maxlen=MAX_SEEN)
         if isinstance(api_key, Secret):
-            self._fixed = self._checked(
-                api_key.reveal(), "api_key", "a str, or a callable that returns one"
-            )
+            self._fixed = self._checked(api_key, "api_key", "a str, or a callable that returns one")
         elif inspect.iscoroutinefunction(api_key):
             raise ConfigError(
                 "api_key is a coroutine function: it must be a str, or a plain callable that "
@@ -80,7 +82,7 @@ class KeySource:
             return
         variable = Secret(os.environ.get(KEY_VARIABLE, "").strip())
         if variable.reveal():
-            self._fixed = self._checked(variable.reveal(), KEY_VARIABLE)
+            self._fixed = self._checked(variable, KEY_VARIABLE)
             return
         # Not by Path.expanduser, which raises where there is no home.
         self._fixed = self._from_file(Path(os.path.expanduser(KEY_FILE)))
@@ -88,7 +90,7 @@ class KeySource:
     def fetch(self) -> Secret:
         """Return the key for one attempt; whatever the caller's callable raises comes through."""
         if self._callable is not None:
-            return self._checked(self._callable(), "the key that api_key() returned")
+            return self._checked(Secret(self._callable()), "the key that api_key() returned")
         assert self._fixed is not None, "resolve() comes first"
         return self._fixed
 
@@ -98,25 +100,22 @@ class KeySource:
             text = text.replace(secret.reveal(), "[api key]")
         return text
 
-    def _checked(self, key: Any, name: str, allowed: str = "a str") -> Secret:
+    def _checked(self, key: Secret, name: str, allowed: str = "a str") -> Secret:
+        """Return the key, as the one object that every attempt with it shares."""
         # Neither the value nor its length is told: this message may end up anywhere.
-        wrong = None
-        if not isinstance(key, str):
-            wrong = f"is a {type(key).__name__}: it must be {allowed}"
-        elif not key or not key.isprintable() or " " in key:
-            wrong = (
-                "is empty or holds spaces or control characters: it must be the key alone, "
-                "such as plx_..."
+        if not isinstance(key.reveal(), str):
+            kind = type(key.reveal()).__name__
+            raise ConfigError(f"{name} is a {kind}: it must be {allowed}")
+        if not key.reveal() or not key.reveal().isprintable() or " " in key.reveal():
+            raise ConfigError(
+                f"{name} is empty or holds spaces or control characters: it must be the key "
+                "alone, such as plx_..."
             )
-        if wrong:
-            del key  # a traceback may show the locals of its frames
-            raise ConfigError(f"{name} {wrong}")
-        for secret in tuple(self._seen):
-            if secret.reveal() == key:
-                return secret
-        secret = Secret(key)
-        self._seen.append(secret)
-        return secret
+        for known in tuple(self._seen):
+            if known.reveal() == key.reveal():
+                return known
+        self._seen.append(key)
+        return key
 
     def _from_file(self, path: Path) -> Secret:
         try:
@@ -135,10 +134,14 @@ class KeySource:
             raise ConfigError(
                 f"{path} holds no api_key: add it, pass api_key= or set {KEY_VARIABLE}"
             )
-        return self._checked(found.reveal()["api_key"], f"api_key in {path}")
+        return self._checked(Secret(found.reveal()["api_key"]), f"api_key in {path}")
 
     def __repr__(self) -> str:
         return "KeySource(...)"
+
+
+def _revealed(secret: Any) -> Any:
+    return secret.reveal() if isinstance(secret, Secret) else secret
 
 
 @attrs.frozen
@@ -149,7 +152,9 @@ class Proxy:
     host: str
     port: int
     username: Optional[str] = None
-    password: Optional[str] = attrs.field(default=None, repr=False)
+    password: Optional[Secret] = attrs.field(default=None, converter=hide, eq=_revealed)
+
+    __reduce__ = Secret.__reduce__
 
 
 _PROXY_PORTS = {"http": 8080, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
@@ -172,8 +177,16 @@ def _split(field: str, value: Any, shown: object) -> SplitResult:
     return parts
 
 
-def _parse_proxy(value: str) -> Proxy:
-    # A proxy's URL may hold a password: no message shows it.
+def _parse_proxy(url: Secret) -> Proxy:
+    # A proxy's URL may hold a password: no message shows it, and no variable of a traceback.
+    try:
+        return _to_proxy(url.reveal())
+    except ConfigError as error:
+        told = str(error)
+    raise ConfigError(told)
+
+
+def _to_proxy(value: str) -> Proxy:
     parts = _split("proxy", value, "...")
     if parts.scheme not in _PROXY_PORTS:
         raise ConfigError(
@@ -188,7 +201,8 @@ def _parse_proxy(value: str) -> Proxy:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host, by its name or address, is this machine."""
     if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 section 6.3
         return True
     try:
@@ -198,19 +212,21 @@ def _is_loopback(host: str) -> bool:
 
 
 def _check_base_url(value: Any, allow_insecure: bool) -> None:
-    parts = _split("base_url", value, "..." if isinstance(value, str) and "@" in value else value)
+    # Not shown where it may hold a password, or a key that was put into the wrong place.
+    shown = "..." if isinstance(value, str) and ("@" in value or "plx_" in value) else value
+    parts = _split("base_url", value, shown)
     if parts.username is not None or parts.password is not None:
         raise ConfigError("base_url must not hold a user or password: the key goes into api_key")
     if parts.scheme not in ("ws", "wss"):
         raise ConfigError(
-            f"base_url={value!r} is not allowed: it must begin with wss:// (or ws://)"
+            f"base_url={shown!r} is not allowed: it must begin with wss:// (or ws://)"
         )
     if "?" in value or "#" in value:
         # Not shown: somebody may have put the key there.
         raise ConfigError("base_url must have no query or fragment: the key goes into api_key")
-    if parts.scheme == "ws" and not allow_insecure and not _is_loopback(str(parts.hostname)):
+    if parts.scheme == "ws" and not allow_insecure and not is_loopback(str(parts.hostname)):
         raise ConfigError(
-            f"base_url={value!r} is not allowed: ws:// would send the API key in clear text; "
+            f"base_url={shown!r} is not allowed: ws:// would send the API key in clear text; "
             "use wss://, or allow_insecure=True"
         )
 
@@ -246,7 +262,9 @@ class Settings:
     compression: Optional[str] = attrs.field(default=None)
     keep_raw: bool = attrs.field(default=False, validator=_check_bool)
     ssl_context: Optional[ssl.SSLContext] = attrs.field(default=None)
-    proxy: Optional[str] = attrs.field(default=None, repr=False)
+    proxy: Optional[Secret] = attrs.field(default=None, converter=hide, repr=False)
+
+    __reduce__ = Secret.__reduce__
 
     def __attrs_post_init__(self) -> None:
         try:
@@ -274,24 +292,40 @@ class Settings:
             )
         if self.ssl_context is not None and (self.ssl_context.protocol == ssl.PROTOCOL_TLS_SERVER):
             raise ConfigError("ssl_context is one for servers: use ssl.create_default_context()")
+        if self.proxy is not None and not isinstance(self.proxy, Secret):
+            raise ConfigError("proxy is a callable: it must be a URL, 'env' or None")
         parts = urlsplit(self.base_url)
         # A wrong proxy is told at once, that of the environment too.
         proxy = self.proxy_for(str(parts.hostname), parts.port or 443, parts.scheme == "wss")
+        if proxy is not None and parts.scheme == "ws" and self._is_too_far(proxy):
+            raise ConfigError(
+                "ws:// through a proxy would send the API key in clear text, and to another "
+                "machine: use wss://, or allow_insecure=True"
+            )
         if proxy is not None and proxy.scheme != "http" and not find_spec("python_socks"):
             raise ConfigError("a SOCKS proxy needs an extra: pip install 'plexus-sync[socks]'")
 
     def proxy_for(self, host: str, port: int, secure: bool) -> Optional[Proxy]:
         """Return the proxy for a host, None to go there directly."""
-        if self.proxy != "env":
-            return None if self.proxy is None else _parse_proxy(self.proxy)
+        if self.proxy is None:
+            return None
+        if self.proxy.reveal() != "env":
+            return _parse_proxy(self.proxy)
         # Here, for few go through a proxy of the environment, and it brings half the web along.
         from urllib.request import (  # type: ignore[attr-defined]
             getproxies_environment,
             proxy_bypass_environment,
         )
 
-        found = getproxies_environment()
+        found = {scheme: Secret(url) for scheme, url in getproxies_environment().items()}
+        # The exceptions are a list of names and no secret; looking them up takes a plain dict.
+        exceptions = {"no": found["no"].reveal()} if "no" in found else {}
         url = found.get("https" if secure else "http") or found.get("all")
-        if not url or proxy_bypass_environment(f"{host}:{port}", found):
+        if url is None or proxy_bypass_environment(f"{host}:{port}", exceptions):
             return None
-        return _parse_proxy(url if "://" in url else f"http://{url}")
+        proxy = _parse_proxy(url if "://" in url.reveal() else Secret(f"http://{url.reveal()}"))
+        return None if not secure and self._is_too_far(proxy) else proxy
+
+    def _is_too_far(self, proxy: Proxy) -> bool:
+        """Return whether ws:// would leave this machine by it, though the host is this machine."""
+        return not self.allow_insecure and not is_loopback(proxy.host)

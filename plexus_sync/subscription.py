@@ -68,7 +68,7 @@ class Subscription(Registration):
         proxy: Optional[str] = None,
         allow_insecure: bool = False,
     ) -> None:
-        api_key = hide(api_key)  # before anything can raise
+        api_key, proxy = hide(api_key), hide(proxy)  # before anything can raise
         self._settings = Settings(
             keys=KeySource(api_key),
             base_url=base_url,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import traceback
 from pathlib import Path
 
 DATA = Path(__file__).parent / "data"
@@ -73,6 +74,30 @@ def event(value=1, source_id="robot-01"):
 def picture(camera_id="front", frame=JPEG, **more):
     """Return the text of a video frame."""
     return text({"type": "video_frame", "camera_id": camera_id, "frame": frame, **more})
+
+
+def shown_of(error):
+    """Return what a report may show of an error and of all that led to it, as one text.
+
+    That is the texts, the attributes, and the variables of every frame but those of the tests.
+    """
+    shown, errors, seen = [], [error], set()
+    while errors:
+        error = errors.pop()
+        if error is None or id(error) in seen:
+            continue
+        seen.add(id(error))
+        errors += [error.__cause__, error.__context__]
+        shown += [str(error), repr(error), repr(vars(error))]
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if Path(__file__).parent not in Path(frame.f_code.co_filename).parents:
+                shown.append(variables_of(frame))
+    return "\n".join(shown)
+
+
+def variables_of(frame):
+    """Return the variables of a frame, as a report shows them."""
+    return "\n".join(f"{name} = {value!r}" for name, value in frame.f_locals.items())
 
 
 def vectors(name):

@@ -645,6 +645,7 @@ class TestBrokenAnswers:
             setsockopt=lambda *args: None,
             settimeout=lambda seconds: None,
             close=lambda: None,
+            getpeername=lambda: ("127.0.0.1", 1),
             sendall=lambda data: (_ for _ in ()).throw(OSError(number, os.strerror(number))),
         )
 

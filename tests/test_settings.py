@@ -6,10 +6,13 @@ import copy
 import json
 import logging
 import pickle
+import pprint
 import ssl
 import traceback
 
+import attrs
 import pytest
+from helpers import shown_of
 
 from plexus_sync import ConfigError, MetricsStream, Reconnect, Subscription
 from plexus_sync.settings import MAX_SEEN, KeySource, Proxy, Secret, Settings
@@ -171,6 +174,11 @@ class TestBaseUrl:
         assert f"base_url={value!r}" in message
         assert "wss://" in message
 
+    @pytest.mark.parametrize("value", [KEY, f"https://api.example/{KEY}", f"ws://{KEY}.example"])
+    def test_a_key_in_its_place(self, value):
+        """A key that was put where the URL belongs is not shown."""
+        assert KEY not in refusal(base_url=value)
+
     @pytest.mark.parametrize(
         "value", ["wss://api.example?x=1", "wss://api.example/#here", "wss://api.example/a?b"]
     )
@@ -185,7 +193,27 @@ class TestBaseUrl:
         monkeypatch.setenv("PLEXUS_DATA_API_URL", "http://api.example")
         assert refusal().startswith("PLEXUS_DATA_API_URL='http://api.example' is not allowed")
 
-    @pytest.mark.parametrize("value", ["ws://api.example", "ws://10.0.0.1:80", "ws://[fe80::1]"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "ws://api.example",
+            "ws://10.0.0.1:80",
+            "ws://[fe80::1]",
+            "WS://api.example",
+            "ws://0.0.0.0",
+            "ws://[::]",
+            "ws://127.1",
+            "ws://2130706433",
+            "ws://0x7f.0.0.1",
+            "ws://localhost.",
+            "ws://localhost.example",
+            "ws://notlocalhost",
+            "ws://127.0.0.1.example",
+            "ws://localhost\\.example",
+            "ws://localhost%2eexample",
+            "ws://\N{FULLWIDTH LATIN SMALL LETTER L}ocalhost",
+        ],
+    )
     def test_insecure(self, value):
         """ws:// to another machine would show the key, and must be asked for."""
         message = refusal(base_url=value)
@@ -203,6 +231,8 @@ class TestBaseUrl:
             f"ws://user:{KEY}@[broken",
             f"wss://user:{KEY}@api.example:99999",
             f"wss://user:{KEY}@",
+            f"ws://localhost:{KEY}@api.example",
+            f"ws://localhost%40{KEY}@api.example",
         ],
     )
     def test_user_and_password(self, value):
@@ -381,7 +411,7 @@ class TestSecrecy:
 
     def test_reprs(self, monkeypatch):
         """No repr and no str of anything that holds the key shows it."""
-        made = settings(base_url="ws://127.0.0.1:1", proxy=f"http://user:{KEY}@proxy.example")
+        made = settings(base_url="wss://127.0.0.1:1", proxy=f"http://user:{KEY}@proxy.example")
         subscription = Subscription(MetricsStream("robot-01"), api_key=KEY)
         secret = made.keys.fetch()
         for thing in (made, made.keys, secret, subscription, Proxy("http", "h", 1, "u", KEY)):
@@ -401,15 +431,36 @@ class TestSecrecy:
         assert KEY not in caplog.text.replace('KeySource(f"{KEY} ")', "")
 
     @pytest.mark.parametrize("how", [pickle.dumps, copy.copy, copy.deepcopy])
-    def test_no_pickle(self, how):
+    @pytest.mark.parametrize(
+        "holder",
+        [Secret(KEY), KeySource(KEY), Proxy("http", "h", 1, "u", KEY), settings()],
+        ids=lambda holder: type(holder).__name__,
+    )
+    def test_no_pickle(self, how, holder):
         """A secret is neither pickled nor copied, nor is what holds one."""
-        with pytest.raises(TypeError, match="cannot be pickled"):
-            how(Secret(KEY))
+        with pytest.raises(TypeError, match="cannot be pickled or copied"):
+            how(holder)
 
-    def test_no_pickle_of_settings(self):
-        """Settings cannot carry the key away."""
-        with pytest.raises(TypeError, match="cannot be pickled"):
-            pickle.dumps(settings())
+    def test_no_way_to_print(self):
+        """Whoever takes the settings apart and prints what he finds does not find the key."""
+        made = settings(base_url="wss://h", proxy=f"http://user:{KEY}@proxy.example")
+        proxy = made.proxy_for("h", 443, True)
+        for holder in (made, proxy):
+            shown = [repr(attrs.asdict(holder)), repr(attrs.astuple(holder))]
+            shown += [str(holder), f"{holder!r}", pprint.pformat(attrs.asdict(holder))]
+            shown += [json.dumps(attrs.asdict(holder), default=how) for how in (str, repr)]
+            assert KEY not in "".join(shown)
+        assert KEY not in repr(vars(made.keys))
+        with pytest.raises(TypeError):
+            vars(made.keys.fetch())
+
+    def test_a_wrong_proxy_is_not_shown_in_variables(self):
+        """A traceback with variables of a refused proxy does not show its password."""
+        for url in (f"ftp://u:{KEY}@h", f"http://u:{KEY}@h:0", f"http://u:{KEY}@[", f"{KEY} x"):
+            with pytest.raises(ConfigError) as told:
+                Subscription(MetricsStream("robot-01"), api_key="plx_test", proxy=url)
+            chain = [told.value, told.value.__context__]
+            assert KEY not in "".join(shown_of(error) for error in chain if error is not None)
 
     def test_scrub(self):
         """Every key that was handed out is taken out of a text, wherever it stands."""
@@ -503,7 +554,8 @@ class TestProxy:
         """With "env" the variables hold that everybody knows: https for wss, http for ws, all."""
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        proxy = settings(proxy="env").proxy_for("api.example", 443, secure)
+        made = settings(proxy="env", allow_insecure=True)
+        proxy = made.proxy_for("api.example", 443, secure)
         assert (proxy and proxy.host) == host
 
     @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import zlib
 
 import pytest
 import websocket
-from helpers import PATIENCE, InThread
+from helpers import PATIENCE, InThread, variables_of
 from rawserver import (
     BINARY,
     CLOSE,
@@ -162,6 +162,30 @@ class TestAuthenticate:
         assert ours
         assert KEY not in str([frame.locals for frame in ours])
         assert KEY not in str(told.value.loss)
+
+    def test_no_report_shows_what_was_being_sent(self):
+        """Nor do the frames of sockets and TLS below ours, where the frame is a variable."""
+
+        class Failing:
+            """Fails as an SSLSocket does, whose sendall() is a function of Python too."""
+
+            def settimeout(self, seconds):
+                """Take it."""
+
+            def sendall(self, data):
+                """Fail with the data in a variable."""
+                sent.append(data)
+                raise OSError("reset")
+
+        sent = []
+        with Client(hold) as client:
+            working, client.line.sock = client.line.sock, Failing()
+            with pytest.raises(Lost) as told:
+                client.connection.authenticate(Secret(KEY))
+            client.line.sock = working
+        assert "reset" in told.value.loss.reason
+        frames = traceback.walk_tb(told.value.loss.cause.__traceback__)
+        assert not any(repr(sent[0]) in variables_of(frame) for frame, _ in frames)
 
     def test_very_long_ping_timeout(self):
         """A time limit of years for a write is taken for what it is: none."""
