@@ -25,6 +25,7 @@ DEFAULT_BASE_URL = "wss://api.plexus.company"
 KEY_VARIABLE = "PLEXUS_API_KEY"  # this, then the file: the order of the vendor's own SDK
 URL_VARIABLE = "PLEXUS_DATA_API_URL"
 MAX_SEEN = 1000  # keys; a fleet of so many streams may have a fresh one for each
+MAX_SHOWN = 10_000  # characters that are looked through for keys; a peer may send megabytes
 KEY_FILE = Path("~") / ".plexus" / "config.json"
 
 ApiKey = Union[str, Callable[[], str], None]
@@ -54,6 +55,17 @@ def hide(value: Any) -> Any:
     if value is None or callable(value) or isinstance(value, Secret):
         return value
     return Secret(value)
+
+
+def _without_begun(secret: Secret, text: str) -> str:
+    """Return the text without a first part of the key at its end, where it was cut, here or there.
+
+    A part of five letters or more: a key begins with plx_, which is no secret.
+    """
+    for length in range(min(len(secret.reveal()) - 1, len(text)), 4, -1):
+        if text.endswith(secret.reveal()[:length]):
+            return f"{text[:-length]}[api key]"
+    return text
 
 
 class KeySource:
@@ -95,9 +107,12 @@ class KeySource:
         return self._fixed
 
     def scrub(self, text: str) -> str:
-        """Return the text with the keys that were handed out taken out of it."""
+        """Return the text, cut to what people read, without the keys that were handed out."""
+        text = text[:MAX_SHOWN]
         for secret in tuple(self._seen):
             text = text.replace(secret.reveal(), "[api key]")
+        for secret in tuple(self._seen):
+            text = _without_begun(secret, text)
         return text
 
     def _checked(self, key: Secret, name: str, allowed: str = "a str") -> Secret:

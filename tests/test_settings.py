@@ -16,6 +16,7 @@ from helpers import shown_of
 
 from plexus_sync import ConfigError, MetricsStream, Reconnect, Subscription
 from plexus_sync.settings import MAX_SEEN, KeySource, Proxy, Secret, Settings
+from plexus_sync.wire import frame_error
 
 KEY = "plx_0123456789abcdefghijklmnopqrstuv"
 
@@ -470,6 +471,24 @@ class TestSecrecy:
         keys.fetch()
         keys.fetch()
         assert keys.scrub("a plx_one b plx_two plx_one") == "a [api key] b [api key] [api key]"
+
+    def test_scrub_of_a_key_that_was_cut(self):
+        """Nor is a half of it shown, be it the sender or we who cut the text in its middle."""
+        keys = KeySource(KEY)
+        for length in range(5, len(KEY)):
+            assert keys.scrub(f"bad key {KEY[:length]}") == "bad key [api key]"
+        assert keys.scrub("a key is plx_") == "a key is plx_"
+        for length in range(10_000, 10_000 - len(KEY), -1):
+            assert "plx_0" not in keys.scrub("x" * length + KEY)
+
+    def test_a_frame_that_is_full_of_keys(self):
+        """Its excerpt is cut after all of them were taken out, the last one too."""
+        key = "plx_" + "k" * 96
+        error = frame_error(
+            (key * 7 + "x" * 60 + key).encode(), "no JSON", None, KeySource(key).scrub
+        )
+        assert b"kkkk" not in error.excerpt
+        assert "kkkk" not in str(error)
 
     def test_scrub_remembers_the_last_ones(self):
         """Keys that change all day do not fill the memory: the last ones are known."""
