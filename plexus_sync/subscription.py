@@ -47,7 +47,7 @@ class Subscription(Registration):
     must have come after one. ``max_frame_bytes``: a larger message ends the connection (1009).
     ``keep_raw``: keep each frame's text in ``.raw``. ``ssl_context``: None for the system's
     authorities. ``proxy``: None for none, a URL, or ``"env"`` for the environment's.
-    ``allow_insecure``: plain ``ws://`` to other hosts than this one.
+    ``allow_insecure``: plain ``ws://`` to other hosts than this one, or through their proxies.
 
     Source: 'Live streams', 'Handshake'.
     """
