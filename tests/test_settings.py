@@ -542,6 +542,7 @@ class TestProxy:
             5,
             True,
             ["http://user:secret@proxy.example"],
+            lambda: "http://user:secret@proxy.example",
         ],
     )
     def test_refused(self, value):

@@ -252,11 +252,9 @@ class _Doctor:
 
 def _is_open(path: Optional[Path]) -> bool:
     """Return whether others than its owner can read a file; a pipe is no file."""
-    try:
-        mode = 0 if path is None else os.stat(os.path.expanduser(path)).st_mode
-    except OSError:
+    if path is None or os.name != "posix" or not os.path.isfile(os.path.expanduser(path)):
         return False
-    return os.name == "posix" and stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
+    return bool(os.stat(os.path.expanduser(path)).st_mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 def _timestamp(frame: Data) -> Union[int, float, None]:
