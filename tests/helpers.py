@@ -1,4 +1,4 @@
-"""What several test modules share: texts as they come on the wire, clocks, threads."""
+"""What several test modules share: texts on the wire, clocks, threads, a subscription."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import threading
 import traceback
 from pathlib import Path
 
+from plexus_sync import Gap, MetricsStream, Reconnect, Subscription
+
 DATA = Path(__file__).parent / "data"
 PATIENCE = 30.0  # seconds before a test that hangs fails instead
+LONG = 100 * PATIENCE  # where a time limit must not be what ends something
+METRICS = MetricsStream("robot-01")
 JPEG = "/9j/4AAQSkZJRgABAQAAAQABAAD/2Q=="
 
 
@@ -103,3 +107,20 @@ def variables_of(frame):
 def vectors(name):
     """Return the sample frames of one file, one text each."""
     return (DATA / f"{name}.jsonl").read_bytes().splitlines()
+
+
+def watching(url, stream=METRICS, **settings):
+    """Return a subscription that nothing ends but what the server does, and the errors it tells."""
+    for name in ("connect_timeout", "ping_interval", "ping_timeout"):
+        settings.setdefault(name, LONG)
+    settings.setdefault("reconnect", Reconnect(initial=0.001, maximum=0.002))
+    sub = Subscription(stream, api_key="plx_key", base_url=url, **settings)
+    errors = []
+    sub.on_error(errors.append)
+    return sub, errors
+
+
+def values(sub, count):
+    """Return what the next frames of one point carry; of a Gap its reason."""
+    frames = [sub.get(timeout=PATIENCE) for _ in range(count)]
+    return [each.reason if isinstance(each, Gap) else each.points[0].value for each in frames]

@@ -11,7 +11,7 @@ import struct
 import threading
 import warnings
 
-from helpers import PATIENCE
+from helpers import PATIENCE, point, telemetry
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography has one for every Python that grows old
@@ -56,6 +56,11 @@ class RawServer:
         self.listener.close()
         if exc_info[0] is None and self.errors:
             raise self.errors[0]
+
+    @property
+    def url(self):
+        """The server as a base_url."""
+        return f"ws://127.0.0.1:{self.port}"
 
     @property
     def address(self):
@@ -193,6 +198,20 @@ def read_frame(sock):
     mask = read_exactly(sock, 4)
     payload = read_exactly(sock, length)
     return first & 0x0F, bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+
+
+def sign_in(sock, value, *headers):
+    """Do the server's half up to the first frame, which carries the value; return the request."""
+    head = upgrade(sock, *headers)
+    assert read_frame(sock)[1].startswith(b'{"type": "auth"')
+    sock.sendall(frame(TEXT, telemetry(point(value))))
+    return head
+
+
+def good(sock):
+    """Upgrade and hold the line."""
+    upgrade(sock)
+    hold(sock)
 
 
 def hold(sock):

@@ -6,27 +6,19 @@ import os
 import zlib
 
 import pytest
-from helpers import PATIENCE, picture, point, telemetry
+from helpers import METRICS, PATIENCE, picture, point, telemetry, values
 from rawserver import TEXT, RawServer, close_frame, frame, header, hold, read_frame, upgrade
 
 from plexus_sync import (
     FrameTooLarge,
     InitFrame,
-    MetricsStream,
     ProtocolError,
     Reconnect,
     Subscription,
     VideoStream,
 )
 
-METRICS = MetricsStream("robot-01")
 NOISE = os.urandom(300).hex()  # shrinks by half at most, but for what was there before
-
-
-def values(subscription, count):
-    """Return the values of so many frames of one point."""
-    frames = [subscription.get(timeout=PATIENCE) for _ in range(count)]
-    return [frame.points[0].value for frame in frames]
 
 
 def compressed(deflater, text):

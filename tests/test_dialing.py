@@ -17,9 +17,11 @@ from types import SimpleNamespace
 import pytest
 import websocket._handshake
 from helpers import PATIENCE, FakeClock, InThread
+from proxyserver import http_proxy, socks5
 from rawserver import (
     RawServer,
     answer,
+    good,
     header,
     hold,
     read_exactly,
@@ -119,12 +121,6 @@ def says(*data):
         hold(sock)
 
     return behave
-
-
-def good(sock):
-    """Upgrade and hold the line."""
-    upgrade(sock)
-    hold(sock)
 
 
 def resolving_to(monkeypatch, *addresses):
@@ -796,19 +792,6 @@ class TestTls:
         assert "time" in loss.reason
 
 
-def http_proxy(reply=b"HTTP/1.1 200 Connection established\r\n\r\n", heads=None, then=good):
-    """Return the behaviour of a proxy that is itself the server behind it."""
-
-    def behave(sock):
-        head = read_head(sock)
-        if heads is not None:
-            heads.append(head)
-        sock.sendall(reply)
-        then(sock)
-
-    return behave
-
-
 class TestHttpProxy:
     """A tunnel by CONNECT."""
 
@@ -895,35 +878,6 @@ class TestHttpProxy:
         assert told.value.loss.code == 1006
         assert "ftp" in told.value.loss.reason
         assert "secret" not in told.value.loss.reason
-
-
-def socks5(asked, then=good, reply=0, login=None):
-    """Return the behaviour of a SOCKS5 proxy that is itself the server behind it, RFC 1928."""
-
-    def behave(sock):
-        _, count = read_exactly(sock, 2)
-        methods = read_exactly(sock, count)
-        if login is None:
-            assert 0 in methods
-            sock.sendall(b"\x05\x00")
-        else:
-            assert 2 in methods
-            sock.sendall(b"\x05\x02")
-            user = read_exactly(sock, read_exactly(sock, 2)[1])
-            password = read_exactly(sock, read_exactly(sock, 1)[0])
-            right = (user, password) == login
-            sock.sendall(b"\x01" + (b"\x00" if right else b"\x01"))
-            if not right:
-                return
-        kind = read_exactly(sock, 4)[3]
-        length = {1: 4, 4: 16}.get(kind) or read_exactly(sock, 1)[0]
-        asked.append(
-            (kind, read_exactly(sock, length), int.from_bytes(read_exactly(sock, 2), "big"))
-        )
-        sock.sendall(b"\x05" + bytes([reply]) + b"\x00\x01\0\0\0\0\0\0")
-        then(sock)
-
-    return behave
 
 
 class TestSocksProxy:

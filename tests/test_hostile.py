@@ -17,7 +17,7 @@ import tracemalloc
 import zlib
 
 import pytest
-from helpers import PATIENCE, point, telemetry
+from helpers import PATIENCE, point, telemetry, values, watching
 from rawserver import (
     CLOSE,
     PING,
@@ -32,28 +32,24 @@ from rawserver import (
     read_exactly,
     read_frame,
     read_head,
-    upgrade,
+    sign_in,
 )
 
 from plexus_sync import (
     ConnectionLost,
     FrameError,
     FrameTooLarge,
-    Gap,
     HandshakeError,
     MetricsStream,
     ProtocolError,
     Reconnect,
-    Subscription,
 )
 
-METRICS = MetricsStream("robot-01")
 MIB = 2**20
-LIMIT = MIB  # max_frame_bytes
+LIMIT = MIB  # max_frame_bytes, where frames are what is wrong
 PEAK = 16 * MIB  # what everything in this process, the servers too, may take on top
 ENDLESS = 512 * MIB  # a client that takes so much would have taken all
 SHORT = 0.3  # seconds, where a time limit is what ends it
-LONG = 100 * PATIENCE  # where it is not
 
 
 class Server(RawServer):
@@ -80,23 +76,6 @@ class Server(RawServer):
         hold(sock)
 
 
-def watching(server, stream=METRICS, **settings):
-    """Return a subscription that nothing ends but what the server does, and the errors it told."""
-    for name in ("connect_timeout", "ping_interval", "ping_timeout"):
-        settings.setdefault(name, LONG)
-    settings.setdefault("reconnect", Reconnect(initial=0.001, maximum=0.002))
-    sub = Subscription(
-        stream,
-        api_key="plx_key",
-        base_url=f"ws://127.0.0.1:{server.port}",
-        max_frame_bytes=LIMIT,
-        **settings,
-    )
-    errors = []
-    sub.on_error(errors.append)
-    return sub, errors
-
-
 @contextlib.contextmanager
 def bounded_memory():
     """Assert that the block takes no more than ``PEAK``, as Python's allocator sees it."""
@@ -110,12 +89,6 @@ def bounded_memory():
     assert peak - before < PEAK
 
 
-def values(sub, count):
-    """Return what the next frames carry; of a Gap its reason."""
-    frames = [sub.get(PATIENCE) for _ in range(count)]
-    return [each.reason if isinstance(each, Gap) else each.points[0].value for each in frames]
-
-
 def assert_told(sub, errors, kind, code, words):
     """Assert that one error was told, which did not end the stream."""
     (error,) = errors
@@ -124,14 +97,6 @@ def assert_told(sub, errors, kind, code, words):
     (status,) = sub.status().values()
     assert status.last_error is error
     assert status.attempts == 2
-
-
-def sign_in(sock, value, *headers):
-    """Upgrade, take the auth frame and send a frame; return the request."""
-    head = upgrade(sock, *headers)
-    assert read_frame(sock)[1].startswith(b'{"type": "auth"')
-    sock.sendall(frame(TEXT, telemetry(point(value))))
-    return head
 
 
 def pour(sock, chunk):
@@ -211,7 +176,7 @@ HEADER = b"X-Padding: " + b"x" * 1000 + b"\r\n"
 def test_answer(hostile, kind, code, words, settings):
     """What answers the upgrade with malice is told, and the next attempt delivers."""
     with Server(hostile) as server, bounded_memory():
-        sub, errors = watching(server, **settings)
+        sub, errors = watching(server.url, **settings)
         with sub:
             assert values(sub, 1) == [2]
             assert_told(sub, errors, kind, code, words)
@@ -220,11 +185,11 @@ def test_answer(hostile, kind, code, words, settings):
 def test_final_refusal():
     """A refusal for good ends the stream without its body of 99 GB; a new subscription works."""
     with Server(says(HUGE_BODY % 403, b"x" * 65536)) as server, bounded_memory():
-        sub, errors = watching(server)
+        sub, errors = watching(server.url)
         with sub, pytest.raises(HandshakeError) as told:
             sub.get(PATIENCE)
         assert (told.value.status, errors) == (403, [told.value])
-        with watching(server)[0] as another:
+        with watching(server.url)[0] as another:
             assert values(another, 1) == [2]
 
 
@@ -235,12 +200,12 @@ def test_redirect(status):
     with RawServer(elsewhere.append) as other:
         location = f"Location: ws://127.0.0.1:{other.port}/v1/sources/robot-01/metrics/stream"
         with Server(says(f"HTTP/1.1 {status} Moved\r\n{location}\r\n\r\n".encode())) as server:
-            sub, errors = watching(server)
+            sub, errors = watching(server.url)
             with sub, pytest.raises(HandshakeError) as told:
                 sub.get(PATIENCE)
             assert (told.value.status, told.value.final) == (status, True)
             assert errors == [told.value]
-            with watching(server)[0] as another:
+            with watching(server.url)[0] as another:
                 assert values(another, 1) == [2]
     assert elsewhere == []
 
@@ -253,9 +218,9 @@ def test_cookies():
         sock.shutdown(socket.SHUT_WR)
 
     with Server(hostile) as server, RawServer(server.welcome) as other:
-        with watching(server)[0] as sub:
+        with watching(server.url)[0] as sub:
             assert values(sub, 3) == [1, "connection", 2]
-        with watching(other)[0] as sub:
+        with watching(other.url)[0] as sub:
             assert values(sub, 1) == [2]
     assert [header(head, "Cookie") for head in server.heads] == [None, None]
     assert not any("one=" in head or "two=" in head for head in server.heads)
@@ -391,7 +356,7 @@ TOO_LARGE = f"more than {LIMIT} bytes"
 def test_frames(hostile, kind, code, words, settings):
     """What sends malice in frames is told, a Gap stands in its place, the next one delivers."""
     with Server(hostile) as server, bounded_memory():
-        sub, errors = watching(server, **settings)
+        sub, errors = watching(server.url, max_frame_bytes=LIMIT, **settings)
         with sub:
             assert values(sub, 3) == [1, "connection", 2]
             assert_told(sub, errors, kind, code, words)
@@ -437,7 +402,7 @@ def test_json(texts):
         sock.shutdown(socket.SHUT_WR)
 
     with Server(hostile) as server, bounded_memory():
-        sub, errors = watching(server)
+        sub, errors = watching(server.url)
         with sub:
             assert values(sub, 4) == [0, 1, "connection", 2]
             (status,) = sub.status().values()
@@ -458,7 +423,7 @@ def test_numbers_that_python_can_hold():
         sock.sendall(frame(TEXT, telemetry(point(number, timestamp=number))))
         sock.shutdown(socket.SHUT_WR)
 
-    with Server(hostile) as server, bounded_memory(), watching(server)[0] as sub:
+    with Server(hostile) as server, bounded_memory(), watching(server.url)[0] as sub:
         assert values(sub, 1) == [1]
         (giant,) = sub.get(PATIENCE).points
         assert (giant.value, giant.time) == (10**4000 - 1, None)
@@ -481,6 +446,6 @@ def test_no_key_before_the_upgrade(status, accept):
                 heard.append(read_frame(sock)[0])
 
     reconnect = Reconnect(initial=0.001, on_code={200: "retry", 302: "retry"})
-    with Server(hostile) as server, watching(server, reconnect=reconnect)[0] as sub:
+    with Server(hostile) as server, watching(server.url, reconnect=reconnect)[0] as sub:
         assert values(sub, 1) == [2]
     assert heard in ([], [CLOSE])
