@@ -94,3 +94,20 @@ def free_port():
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
+
+
+@pytest.fixture
+def silent():
+    """Return an address that neither takes nor refuses a connection: its queue is full."""
+    held = []
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    for _ in range(3):
+        filler = socket.socket()
+        filler.setblocking(False)
+        filler.connect_ex(listener.getsockname())
+        held.append(filler)
+    yield (socket.AF_INET, socket.SOCK_STREAM, 6, "", listener.getsockname())
+    for sock in (*held, listener):
+        sock.close()

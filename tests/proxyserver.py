@@ -38,8 +38,10 @@ def socks5(asked, then=good, reply=0, login=None):
         if login is None:
             assert 0 in methods
             sock.sendall(b"\x05\x00")
+        elif 2 not in methods:
+            sock.sendall(b"\x05\xff")
+            return
         else:
-            assert 2 in methods
             sock.sendall(b"\x05\x02")
             user = read_exactly(sock, read_exactly(sock, 2)[1])
             password = read_exactly(sock, read_exactly(sock, 1)[0])

@@ -67,6 +67,11 @@ class RawServer:
         """The address as ``getaddrinfo`` returns it."""
         return (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", self.port))
 
+    @property
+    def accepted(self):
+        """How many connections have come so far."""
+        return len(self._sockets)
+
     def wait(self):
         """Wait until the behaviour has set ``ready``."""
         assert self.ready.wait(PATIENCE), "the server did not come so far"
