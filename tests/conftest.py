@@ -10,6 +10,8 @@ from helpers import PATIENCE
 
 from plexus_sync import Subscription
 
+collect_ignore = ["network"]  # it needs root: only where it is named, as `make network` does
+
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch, tmp_path):

@@ -21,13 +21,13 @@ TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 
 
 class RawServer:
-    """Listens on a port of loopback; ``behave(sock)`` runs on a thread for each connection.
+    """Listens on a port; ``behave(sock)`` runs on a thread for each connection.
 
     A connection is closed when ``behave`` returns, and what it raises beside an OSError is raised
     at the end of the ``with`` block. Leaving the block cuts all connections and joins all threads.
     """
 
-    def __init__(self, behave, context=None):
+    def __init__(self, behave, context=None, host="127.0.0.1"):
         self._behave = behave
         self._context = context
         self._lock = threading.Lock()
@@ -36,7 +36,9 @@ class RawServer:
         self._closed = False
         self.errors = []
         self.ready = threading.Event()  # for the behaviour to set
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(
+            (host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
         self.port = self.listener.getsockname()[1]
 
     def __enter__(self):
@@ -208,7 +210,10 @@ def read_frame(sock):
 def sign_in(sock, value, *headers):
     """Do the server's half up to the first frame, which carries the value; return the request."""
     head = upgrade(sock, *headers)
-    assert read_frame(sock)[1].startswith(b'{"type": "auth"')
+    opcode, payload = read_frame(sock)
+    if opcode == CLOSE:
+        raise EOFError  # the client did not wait for the upgrade
+    assert payload.startswith(b'{"type": "auth"')
     sock.sendall(frame(TEXT, telemetry(point(value))))
     return head
 

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import pytest
 import websocket._handshake
-from helpers import PATIENCE, FakeClock, InThread
+from helpers import PATIENCE, FakeClock, InThread, join_helpers
 from proxyserver import http_proxy, socks5
 from rawserver import (
     RawServer,
@@ -89,12 +89,9 @@ def dialer():
 
 @pytest.fixture(autouse=True)
 def _join_helpers():
-    """Wait at the end for the threads that dialing has left alone."""
+    """Leave no thread to the next test."""
     yield
-    for thread in threading.enumerate():
-        if thread.name in ("plexus-sync DNS", "plexus-sync SOCKS"):
-            thread.join(PATIENCE)
-            assert not thread.is_alive()
+    join_helpers()
 
 
 @pytest.fixture(scope="module")
