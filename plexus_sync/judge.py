@@ -14,7 +14,7 @@ from .streams import Stream
 
 __all__ = ["Judge", "Run", "Verdict"]
 
-RENEWAL_PAUSE = 0.2  # seconds; a server that ends every connection at once must not be hammered
+SPACING = 0.2  # seconds; a server that ends every connection at once must not be hammered
 MAX_RETRY_AFTER = 300.0  # seconds; a longer wish is a mistake or malice
 STRIKES = 3  # a peer that breaks the protocol so often in a row will not mend
 VIDEO_TIMEOUT_TOLERANCE = 1.0  # seconds by which the server's clock may run ahead of ours
@@ -41,7 +41,8 @@ class Verdict:
     """What to do now. ``error`` is to be told to the caller, None where there is nothing to tell.
 
     ``good``: the connection was worth starting the backoff anew; ``pause``: exactly so many
-    seconds instead of a backoff; ``at_least``: no less than so many.
+    seconds instead of a backoff; ``at_least``: no less than so many; ``earliest``: the backoff's
+    jitter begins there and not at 0.
     """
 
     action: Action  # RETRY, END or FAIL
@@ -50,6 +51,7 @@ class Verdict:
     good: bool = False
     pause: Optional[float] = None
     at_least: float = 0.0
+    earliest: float = 0.0
 
 
 class Judge:
@@ -91,7 +93,16 @@ class Judge:
         final = action is Action.FAIL
         error = self._error(row, loss, final)
         wait = min(loss.retry_after or 0.0, MAX_RETRY_AFTER)
-        return Verdict(action if final else Action.RETRY, loss.reason, error, good, pause, wait)
+        action = action if final else Action.RETRY
+        spacing = self.spacing(run.age)
+        return Verdict(action, loss.reason, error, good, pause, wait, spacing)
+
+    def spacing(self, age: float) -> float:
+        """Return the seconds until the next attempt may begin, for one that began ``age`` ago.
+
+        Jitter may be 0 time after time: this alone bounds how often a stream knocks.
+        """
+        return max(0.0, min(SPACING, self._policy.initial) - age)
 
     def _asked_for(self, run: Run) -> bool:
         """Return whether the time-out that the caller gave has passed."""
@@ -102,7 +113,7 @@ class Judge:
 
     @staticmethod
     def _renewal(run: Run) -> float:
-        return max(0.0, RENEWAL_PAUSE - run.age)
+        return max(0.0, SPACING - run.age)
 
     def _error(self, row: Ending, loss: Loss, final: bool) -> StreamError:
         detail = f" ({loss.code}: {loss.reason})" if loss.reason else f" ({loss.code})"

@@ -230,7 +230,8 @@ class Reader:
                 reason=message,
             )
             told.__cause__ = error
-            raise Failed(Verdict(Action.RETRY, message, told)) from None
+            spacing = self._judge.spacing(0.0)
+            raise Failed(Verdict(Action.RETRY, message, told, earliest=spacing)) from None
 
     def _overflow_verdict(self) -> Verdict:
         buffer = self.stream.buffer

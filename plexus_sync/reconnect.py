@@ -43,9 +43,10 @@ class Reconnect:
     """How to come back after a loss: exponential backoff with full jitter.
 
     The wait after the n-th failed attempt in a row is random between 0 and ``initial * 2 ** (n -
-    1)`` seconds, at most ``maximum``. It starts again from ``initial`` only after a connection that
-    delivered a data frame or stayed open ``stable_after`` seconds. ``max_attempts`` counts failed
-    attempts in a row, the first included, and ``max_elapsed`` their seconds; None is no limit.
+    1)`` seconds, at most ``maximum``; no two attempts begin within 0.2 s, or ``initial`` where that
+    is less. It starts again from ``initial`` only after a connection that delivered a data frame or
+    stayed open ``stable_after`` seconds. ``max_attempts`` counts failed attempts in a row, the
+    first included, and ``max_elapsed`` their seconds; None is no limit.
     ``on_code`` maps a close code (1006 for every loss without one) or an HTTP status to
     ``"retry"``, ``"now"``, ``"end"`` or ``"fail"``, in place of what the table of close codes says.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from typing import Any, Callable, Tuple
 
@@ -46,15 +47,15 @@ class _Wait(tenacity.wait.wait_base):
     """Full jitter; what a verdict says of the wait goes before."""
 
     def __init__(self, policy: Reconnect) -> None:
-        self._first = tenacity.wait_random(0, policy.initial)
-        self._backoff = tenacity.wait_random_exponential(policy.initial, policy.maximum)
+        self._initial = policy.initial
+        self._backoff = tenacity.wait_exponential(policy.initial, policy.maximum)
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
         verdict = _verdict(retry_state)
         if verdict.pause is not None:
             return verdict.pause
-        wait = self._first if verdict.good else self._backoff
-        return max(verdict.at_least, wait(retry_state))
+        longest = self._initial if verdict.good else self._backoff(retry_state)
+        return max(verdict.at_least, random.uniform(verdict.earliest, longest))
 
 
 def retrying(

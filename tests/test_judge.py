@@ -208,6 +208,16 @@ class TestTimeout:
         verdict = judge(VIDEO, 4008, Run(age=age, since_auth=age, frames=True))
         assert verdict.pause == pytest.approx(pause)
 
+    @pytest.mark.parametrize("data", [False, True])
+    @pytest.mark.parametrize(
+        ("age", "initial", "earliest"),
+        [(0.0, 0.5, 0.2), (0.05, 0.5, 0.15), (9.0, 0.5, 0.0), (0.0, 0.1, 0.1), (0.04, 0.1, 0.06)],
+    )
+    def test_no_two_attempts_at_once(self, age, initial, earliest, data):
+        """They are 0.2 s or ``initial`` apart, however good the connection was."""
+        verdict = judge(METRICS, 1006, Run(age=age, data=data), initial=initial)
+        assert verdict.earliest == pytest.approx(earliest)
+
     def test_not_renewed(self):
         """A connection that brought nothing is retried as after 1011: a hung gateway does this."""
         verdict = judge(VIDEO, 4008, NOTHING)

@@ -132,6 +132,19 @@ class TestRetrying:
         waits, _, _ = retry([Verdict(Action.RETRY, "", good=True, pause=0.0)])
         assert waits == [0]
 
+    def test_earliest(self, shortest):
+        """The jitter may begin later than at 0; Retry-After and an exact pause go before."""
+        early = Verdict(Action.RETRY, "", earliest=0.2)
+        asked = Verdict(Action.RETRY, "", earliest=0.2, at_least=9)
+        paused = Verdict(Action.RETRY, "", good=True, pause=0.0, earliest=0.2)
+        waits, _, _ = retry([early, asked, paused, early])
+        assert waits == [0.2, 9, 0, 0.2]
+
+    def test_earliest_lengthens_no_wait(self, longest):
+        """The longest wait is that of the backoff all the same."""
+        waits, _, _ = retry([Verdict(Action.RETRY, "", earliest=0.2)] * 8)
+        assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30]
+
     def test_retry_after(self, shortest):
         """What the server asked for is waited at least."""
         waits, _, _ = retry([Verdict(Action.RETRY, "", at_least=42)])
