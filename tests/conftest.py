@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import sys
 import threading
 
 import pytest
 from helpers import PATIENCE
+from programs import ROOT, Program
 
 from plexus_sync import Subscription
 
@@ -113,3 +117,47 @@ def silent():
     yield (socket.AF_INET, socket.SOCK_STREAM, 6, "", listener.getsockname())
     for sock in (*held, listener):
         sock.close()
+
+
+@pytest.fixture
+def launch(tmp_path):
+    """Start programs, in the test's own folder; end what is left of them afterwards."""
+    programs = []
+
+    def launch(*command, env):
+        programs.append(Program(command, tmp_path, env))
+        return programs[-1]
+
+    # A process started where Ctrl-C is ignored, as in a shell's background, would ignore it too.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield launch
+    signal.signal(signal.SIGINT, handler)
+    for program in programs:
+        program.kill()
+
+
+@pytest.fixture
+def environment():
+    """Make the environment of a program that is to find a simulator."""
+
+    def environment(simulator, *paths):
+        return {
+            **os.environ,
+            "PLEXUS_API_KEY": simulator.api_key,
+            "PLEXUS_DATA_API_URL": simulator.url,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *paths]),
+            "PYTHONASYNCIODEBUG": "1",  # tells of a loop that another thread has touched
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    return environment
+
+
+@pytest.fixture
+def impatient():
+    """Have the interpreter change threads as often as it can."""
+    previous = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(previous)

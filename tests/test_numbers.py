@@ -22,6 +22,7 @@ import re
 import threading
 import time
 
+import pytest
 from helpers import PATIENCE, point, telemetry, text
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -264,6 +265,19 @@ OUTAGES = [
 @given(schedules, buffers, pauses, st.sampled_from(["run", "queue"]))
 def test_every_number_is_accounted_for(schedule, buffer, pauses, way):
     """Whatever happens, in whatever order: in order, once, and what is missing is told."""
+    live_through(schedule, buffer, pauses, way)
+
+
+@pytest.mark.parametrize("way", ["run", "queue"])
+@pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest", "block"])
+def test_the_same_where_threads_take_turns_at_every_instruction(overflow, way, impatient):
+    """Reader and consumer change places as often as the interpreter can."""
+    many = [([("send", DATA, 300), ("send", BAD, 3), ("send", DATA, 300)], ("fin", 1, True))] * 3
+    live_through([*many, *ENDS, *OUTAGES], Buffer(50, overflow), {10: 3}, way)
+
+
+def live_through(schedule, buffer, pauses, way):
+    """Let a subscription live through a schedule, and check all that it handed over."""
     server = Server(schedule)
     things, told, pauses_taken = [], [], []
     with RawServer(server.behave) as raw:
