@@ -11,7 +11,7 @@ BIN = $(VENV)/bin
 AUTOBAHN ?= .venv-autobahn
 PYTHON2 ?= $(lastword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/2.7.*/bin/python))
 
-.PHONY: bench bench-quick conformance demo test lint types docs clean
+.PHONY: bench bench-quick conformance demo fuzz soak test lint types docs clean
 
 # pip's work is skipped while setup.cfg is older than the stamp.
 $(VENV)/.installed: setup.cfg pyproject.toml
@@ -30,6 +30,10 @@ $(VENV)/.documents: $(VENV)/.installed
 
 $(VENV)/.benchmarks: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --quiet --editable '.[bench]'
+	touch $@
+
+$(VENV)/.fuzz: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --quiet --editable '.[fuzz]'
 	touch $@
 
 # virtualenv 20.21 is the last that knows 2.7.
@@ -66,6 +70,13 @@ bench-quick: $(VENV)/.benchmarks  ## the same in 2 minutes, as a hint; writes to
 
 conformance: $(VENV)/.installed $(AUTOBAHN)/.installed  ## the Autobahn suite; writes docs/conformance.rst
 	$(BIN)/python -m conformance --wstest $(AUTOBAHN)/suite/bin/wstest
+
+fuzz: $(VENV)/.fuzz  ## a million inputs, 5 minutes; writes its figures to docs/reliability/
+	$(BIN)/python -m fuzz --write docs/reliability
+
+soak: $(VENV)/.installed  ## faults for 30 minutes, then the peers; writes to docs/reliability/
+	$(BIN)/python -m soak --minutes 30 --write docs/reliability
+	$(BIN)/python -m soak --compare --minutes 5 --write docs/reliability
 
 clean:  ## forget all that was made
 	rm -rf $(VENV) $(AUTOBAHN) build dist docs/_build *.egg-info .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache

@@ -61,7 +61,7 @@ def _in_group(behaviours: Dict[str, str], group: int) -> str:
     return counts({case: b for case, b in behaviours.items() if group_of(case) == group}) or "-"
 
 
-def _grid(rows: Sequence[Tuple[str, ...]]) -> List[str]:
+def grid(rows: Sequence[Tuple[str, ...]]) -> List[str]:
     """Return a simple table; the first row is its head."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows)]
     rule = "  ".join("=" * width for width in widths)
@@ -76,7 +76,7 @@ def table(results: Results, versions: Dict[str, str]) -> List[str]:
         cells = [_in_group(behaviours, group) for behaviours in results.values()]
         rows.append((f"{group}. {title}", *cells))
     rows.append(("All", *(counts(behaviours) for behaviours in results.values())))
-    return _grid(rows)
+    return grid(rows)
 
 
 def exceptions(results: Results) -> List[str]:
