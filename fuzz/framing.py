@@ -8,7 +8,7 @@ from typing import Iterable, List, Tuple
 from plexus_sync.deflate import Agreement, Inflater
 from plexus_sync.framing import FrameReader
 
-RUNS = 300_000
+RUNS = 350_000
 MAX_LENGTH = 4000  # below the size of one read, which says what is checked early
 WORDS: Tuple[bytes, ...] = (
     b"\x81\x7e",

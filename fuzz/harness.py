@@ -11,5 +11,10 @@ if __name__ == "__main__":
     name = sys.argv.pop(1)
     with atheris.instrument_imports(include=["plexus_sync"]):
         module = importlib.import_module(f"fuzz.{name}")
-    atheris.Setup(sys.argv, module.one_input)
+    more = {}
+    if hasattr(module, "mutate"):
+        more["custom_mutator"] = lambda data, size, seed: module.mutate(
+            data, size, seed, atheris.Mutate
+        )
+    atheris.Setup(sys.argv, module.one_input, **more)
     atheris.Fuzz()

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import List
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 LONGEST = 2000  # what is longer is one thing many times over
 
-SAMPLES = [
-    line
-    for name in ("valid", "odd", "invalid")
-    for line in (DATA / f"{name}.jsonl").read_bytes().splitlines()
-    if len(line) <= LONGEST
-]
+
+def _samples(*names: str) -> List[bytes]:
+    return [
+        line
+        for name in names
+        for line in (DATA / f"{name}.jsonl").read_bytes().splitlines()
+        if len(line) <= LONGEST
+    ]
+
+
+GOOD = _samples("valid", "odd")
+SAMPLES = GOOD + _samples("invalid")

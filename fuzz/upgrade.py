@@ -13,7 +13,7 @@ from plexus_sync.line import Line
 from plexus_sync.loss import Lost
 from plexus_sync.upgrade import upgrade
 
-RUNS = 100_000
+RUNS = 150_000
 MAX_LENGTH = 2000
 # What is put in its place is the right proof, which no fuzzer finds.
 ACCEPT = b"@A"
