@@ -83,7 +83,7 @@ SCENARIOS: Dict[str, Fault] = {
     "the key is refused once (4401)": Fault("unauthorized"),
     "the gateway is away for 3 s": Fault("outage", seconds=3),
     "the gateway is away for 3 s, then 1011": Fault("outage-end", seconds=3),
-    "three frames that are no JSON": Fault("garbage", count=3),
+    "three frames that are no frames": Fault("garbage", count=3),
     "three frames of another device": Fault("foreign", count=3),
     "a reserved bit is set": Fault("violation", count=1),
     "a masked frame that claims 2^63 bytes": Fault("violation", count=6),

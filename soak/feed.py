@@ -299,7 +299,8 @@ class Feed:
         elif fault.kind == "garbage":
             for _ in range(fault.count):
                 self._garbage.append(self.next)
-                connection.send(self._random.choice(_GARBAGE) % self._number()[0])
+                form = _GARBAGE[len(self._garbage) % len(_GARBAGE)]
+                connection.send(form % self._number()[0])
                 connection.sent(self.next - 1)
         elif fault.kind == "foreign":
             for _ in range(fault.count):

@@ -113,7 +113,7 @@ def _summary(soak: Dict[str, Any]) -> List[str]:
         f"{total('foreign taken'):,}",
         f"{total('wrong'):,}",
         f"{never} of {soak['injected']}",
-        ", ".join(soak["ended"]) or "none",
+        str(soak["endings"]),
         f"{max(row['longest silence'] for row in rows):.0f} s",
     ]
 
@@ -143,7 +143,7 @@ def write_peers(results: Dict[str, Any], folder: Path) -> None:
         "taken, and another device's",
         "delivered twice or late",
         f"not back in time ({PEERS_PATIENCE:.0f} s, ours 10 s)",
-        "streams that ended by themselves",
+        "ended by themselves, and started again",
         "longest silence",
     )
     columns = [_summary(soak) for soak in soaks.values()]

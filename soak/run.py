@@ -11,6 +11,7 @@ from collections import defaultdict
 from typing import Any, Callable, Dict, List, Optional
 
 from .clients import Client, client
+from .clients.base import Peer
 from .clients.plexus_sync import Ours
 from .faults import SCENARIOS, STREAMS, Fault, draw
 from .remote import Server
@@ -97,6 +98,8 @@ class Run:
     def finish(self) -> Dict[str, Any]:
         """Stop the server, drain, stop the client; return where the numbers went."""
         ledger = self._server.finish()
+        for tally in self.client.tallies.values():
+            tally.quiet()
         tallies = self.client.tallies
         self.drained = _wait(
             lambda: (
@@ -106,10 +109,16 @@ class Run:
             PATIENCE,
         )
         ended = self.client.ended
+        endings = getattr(self.client, "endings", len(ended))
         stopped = self.client.stop()
         ours = isinstance(self.client, Ours)
         status = self.client.status() if isinstance(self.client, Ours) else {}
-        result: Dict[str, Any] = {"ended": ended, "stopped": stopped, "streams": {}}
+        result: Dict[str, Any] = {
+            "ended": ended,
+            "endings": endings,
+            "stopped": stopped,
+            "streams": {},
+        }
         for kind in STREAMS:
             tally = tallies[kind]
             if ours:
@@ -170,6 +179,8 @@ def soak(name: str, minutes: float, seed: int, say: Say) -> Dict[str, Any]:
         before = _Measure()
         run = Run(name, server, say)
         began = time.monotonic()
+        if isinstance(run.client, Peer):
+            run.client.supervised = True
         run.start()
         warm: Optional[_Measure] = None
         next_line = 60.0

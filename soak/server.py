@@ -6,6 +6,7 @@ answered when they are over by the numbers that come next; ``"finish"`` is answe
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -32,6 +33,7 @@ class Server:
         self.feeds = {kind: Feed(kind, RATES[kind], seed) for kind in STREAMS}
         # What a client of the stream meets before it is let in: open, busy, mute, slam, refused.
         self._doors = dict.fromkeys(STREAMS, "open")
+        self._muted: Dict[str, List[socket.socket]] = {kind: [] for kind in STREAMS}
         self._random = random.Random(seed)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -65,8 +67,12 @@ class Server:
         request = wire.read_request(sock)
         kind, door = request.kind, self._doors[request.kind]
         if door == "mute":
-            while sock.recv(4096):  # until the client has had enough
-                pass
+            self._muted[kind].append(sock)
+            try:
+                while sock.recv(4096):  # until the client has had enough, or a cut comes
+                    pass
+            finally:
+                self._muted[kind].remove(sock)
             return None
         if door == "slam":
             return None
@@ -95,6 +101,8 @@ class Server:
             "unauthorized": self._refuse_key,
             "slow": lambda fault: None,  # the client does that by itself
         }
+        if fault.kind in ("cut", "reset"):
+            self._end_muted(fault)
         if fault.kind in whole:
             whole[fault.kind](fault)
         else:
@@ -134,7 +142,14 @@ class Server:
             self._doors[kind] = fault.kind
         self._cut(fault)
 
+    def _end_muted(self, fault: Fault) -> None:
+        for kind in fault.streams:
+            for sock in tuple(self._muted[kind]):
+                with contextlib.suppress(OSError):  # it goes by itself
+                    sock.shutdown(socket.SHUT_RDWR)
+
     def _cut(self, fault: Fault) -> None:
+        self._end_muted(fault)
         for event in [self.feeds[kind].ask(Fault("cut")) for kind in fault.streams]:
             event.wait()
 

@@ -48,9 +48,8 @@ class Tally:
 
     def number(self, number: int) -> None:
         """Note a number."""
-        now = self._clock()
-        self.silence = max(self.silence, now - self.last_at)
-        self.last_at = now
+        self.quiet()
+        self.last_at = self._clock()
         self.delivered += 1
         if number <= self.last:
             self.wrong += 1
@@ -59,6 +58,10 @@ class Tally:
             self.holes.append(Hole(self.last + 1, number - 1, self._reasons, self._dropped))
         self.last = number
         self._reasons, self._dropped = frozenset(), 0
+
+    def quiet(self) -> None:
+        """Note how long no number has come."""
+        self.silence = max(self.silence, self._clock() - self.last_at)
 
     def tell(self, reason: str, dropped: int = 0) -> None:
         """Note that the program was told, at this place, that something may be missing."""
@@ -123,15 +126,19 @@ def audit(tally: Tally, ledger: Dict[str, Any], status: StreamStatus, video: boo
                 faults.append(f"{hole.first} to {hole.last} spans connections without a Gap")
         elif hole.reasons == {"overflow"} and len(missing) > hole.dropped:
             faults.append(f"{hole.first} to {hole.last}: the Gap tells of {hole.dropped} only")
-    # Pictures that a fresher one has replaced are counted and leave no Gap.
+    lacking = max(0, len(untold & garbage) - status.bad)
     if video:
-        result.counted = min(result.silent, status.dropped)
-        result.silent -= result.counted
+        # Pictures that a fresher one has replaced are counted and leave no Gap; one that is no
+        # picture may be among them, for nobody has looked.
+        result.counted = min(result.silent + lacking, status.dropped)
+        replaced = min(lacking, result.counted)
+        lacking -= replaced
+        result.silent -= result.counted - replaced
     if result.silent:
         faults.append(f"{result.silent} numbers are lost without a word")
     if not video and status.dropped != tally.told_dropped:
         faults.append(f"{status.dropped} dropped, but Gaps tell of {tally.told_dropped}")
-    if not len(untold & garbage) <= status.bad <= len(garbage):
+    if lacking or status.bad > len(garbage):
         faults.append(f"{status.bad} bad, of {len(garbage)} that were sent so")
     if not len(untold & foreign) <= status.filtered <= len(foreign):
         faults.append(f"{status.filtered} filtered, of {len(foreign)} of another device")

@@ -55,6 +55,7 @@ def test_all_is_well():
     assert faults([0, 2, 4], ledger(5, garbage=[1], foreign=[3]), bad=1, filtered=1) == []
     assert faults([0, ("overflow", 3), 4], ledger(5), dropped=3) == []
     assert faults([0, 3], ledger(4), video=True, dropped=2) == []
+    assert faults([0, 3], ledger(4, garbage=[1]), video=True, dropped=2) == []
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,7 @@ def test_all_is_well():
         ([0, 1, 2], ledger(3), {"delivered": 2}),
         ([0, 1, 2], ledger(3), {"received": 4}),
         ([0, 3], ledger(4), {"video": True, "dropped": 1}),
+        ([0, 3], ledger(4, garbage=[1]), {"video": True, "dropped": 1}),
     ],
 )
 def test_what_is_not_accounted_for(items, sent, figures):

@@ -17,6 +17,7 @@ PING_INTERVAL = 1.0  # seconds, small, so that many faults fit into the time
 PING_TIMEOUT = 1.0
 WAIT = 1  # seconds between two attempts of a peer
 AUTH = json.dumps({"type": "auth", "api_key": KEY})
+RESTART = 5.0  # seconds until a supervisor starts again what has ended
 JOIN = 3.0  # seconds for a peer's thread to end
 
 
@@ -52,7 +53,8 @@ class Peer(Client):
         self._stopping = threading.Event()
         self._threads: Dict[str, threading.Thread] = {}
         self._slow = dict.fromkeys(STREAMS, 0.0)
-        self.why_ended: Dict[str, str] = {}
+        self.supervised = False  # whether what ended by itself is started again
+        self.endings = 0
 
     def start(self, url: str) -> None:
         """Start a thread for each stream."""
@@ -84,10 +86,18 @@ class Peer(Client):
         return [kind for kind, thread in self._threads.items() if not thread.is_alive()]
 
     def _run(self, kind: str, url: str) -> None:
-        try:
-            self._watch(kind, url)
-        except Exception as error:
-            self.why_ended[kind] = type(error).__name__
+        while True:
+            try:
+                self._watch(kind, url)
+            except Exception:
+                pass  # what a supervisor sees
+            if self._stopping.is_set():
+                return
+            self.endings += 1
+            if not self.supervised:
+                return
+            self.tallies[kind].tell("started again")
+            self._stopping.wait(RESTART)
 
     def _watch(self, kind: str, url: str) -> None:
         """Do what people write; to be filled in."""
