@@ -21,7 +21,7 @@ def write(rows: Dict[str, Any], folder: Path) -> None:
     """Write ``fuzz.json``, and ``fuzz.inc`` for the page to include."""
     folder.mkdir(parents=True, exist_ok=True)
     runs = sum(row["runs"] for row in rows.values())
-    cells: List[Tuple[str, ...]] = [("Harness", "Inputs", "Seconds", "Branches reached", "Corpus")]
+    cells: List[Tuple[str, ...]] = [("Harness", "Inputs", "Seconds", "Features reached", "Corpus")]
     for name, row in rows.items():
         figures = (row["runs"], row["seconds"], row["features"], row["corpus"])
         cells.append((TITLES[name], *(f"{figure:,}" for figure in figures)))

@@ -268,3 +268,12 @@ def test_the_interface_is_complete():
     assert "plexus_simulator" in named
     methods = {name for name in dir(Subscription) if not name.startswith("_")}
     assert methods <= named | members
+
+
+def test_the_tests_that_the_documents_name_are_there():
+    """Each promise of the page on reliability is proved by tests of that name."""
+    page = (ROOT / "docs" / "reliability.rst").read_text(encoding="utf-8")
+    named = re.findall(r"``(tests/\w+\.py)::(\w+)``", page)
+    assert len(named) > 20
+    for file, name in named:
+        assert re.search(rf"def {name}\(", (ROOT / file).read_text(encoding="utf-8")), name
