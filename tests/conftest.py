@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 
 import pytest
 from helpers import PATIENCE
 from programs import ROOT, Program
+from rawserver import trustme
 
 from plexus_sync import Subscription
 
@@ -92,6 +94,20 @@ def subscribe(simulator):
         return Subscription(*streams, **settings)
 
     return subscribe
+
+
+@pytest.fixture(scope="session")
+def authority():
+    """Return a private authority for certificates."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def trusting(authority):
+    """Return a context that trusts the authority."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
 
 
 @pytest.fixture

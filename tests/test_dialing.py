@@ -28,7 +28,6 @@ from rawserver import (
     read_head,
     reset,
     server_context,
-    trustme,
     upgrade,
 )
 
@@ -92,20 +91,6 @@ def _join_helpers():
     """Leave no thread to the next test."""
     yield
     join_helpers()
-
-
-@pytest.fixture(scope="module")
-def authority():
-    """Return an authority for certificates."""
-    return trustme.CA()
-
-
-@pytest.fixture
-def trusting(authority):
-    """Return a context that trusts the authority."""
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
 
 
 def says(*data):

@@ -39,20 +39,6 @@ SHORT = 0.3  # seconds, where a time limit is what is tested
 HOST = "robot.localhost"  # loopback by its name, and known to no resolver of ours
 
 
-@pytest.fixture(scope="module")
-def authority():
-    """Return a private authority for certificates."""
-    return trustme.CA()
-
-
-@pytest.fixture
-def trusting(authority):
-    """Return a context that trusts the authority."""
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
 def in_turns(*behaviours):
     """Return a behaviour that is another one for each connection, and the last from then on."""
     turns = list(behaviours)

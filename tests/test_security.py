@@ -20,6 +20,7 @@ from types import SimpleNamespace
 import pytest
 import websocket
 from helpers import PATIENCE, shown_of, variables_of
+from proxyserver import socks5
 from rawserver import (
     RawServer,
     close_frame,
@@ -94,14 +95,6 @@ def refuses(status):
     return behave
 
 
-def socks_refuses(sock):
-    """Take user and password as a SOCKS5 proxy does, and refuse them."""
-    sock.recv(64)
-    sock.sendall(b"\5\2")
-    sock.recv(512)
-    sock.sendall(b"\1\1")
-
-
 class TestTheKeyInReports:
     """Whoever reads logs, crash reports and dumps: no key and no proxy's password is in them."""
 
@@ -115,7 +108,7 @@ class TestTheKeyInReports:
             (refuses(b"403 " + KEY.encode()), None),
             (refuses(b"407 Login"), "http"),
             (reset, "http"),
-            (socks_refuses, "socks5h"),
+            (socks5([], login=(b"other", b"")), "socks5h"),
             (reset, "socks5h"),
             (reset, "socks4a"),
         ],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
 import struct
 import threading
 import traceback
@@ -26,7 +25,6 @@ from rawserver import (
     read_frame,
     reset,
     server_context,
-    trustme,
     upgrade,
 )
 
@@ -277,11 +275,8 @@ class TestReceive:
             loss = client.lost()
         assert (loss.code, loss.reason) == (4401, "unauthorized")
 
-    def test_over_tls(self):
+    def test_over_tls(self, authority, trusting):
         """TLS below changes nothing."""
-        authority = trustme.CA()
-        trusting = ssl.create_default_context()
-        authority.configure_trust(trusting)
         context = server_context(authority.issue_cert("localhost"))
         texts = [b"x" * 20_000, b"hello", b"y" * 70_000]
         data = b"".join(frame(TEXT, text) for text in texts)
@@ -605,11 +600,8 @@ class TestStop:
         assert loss.code == 1006
         assert seen[1:] == [(CLOSE, struct.pack("!H", 1000))]
 
-    def test_read_over_tls(self):
+    def test_read_over_tls(self, authority, trusting):
         """While nothing comes, with TLS below."""
-        authority = trustme.CA()
-        trusting = ssl.create_default_context()
-        authority.configure_trust(trusting)
         ready = threading.Event()
 
         def script(sock):
