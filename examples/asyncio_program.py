@@ -9,6 +9,7 @@ Errors come the same way; a final one ends the program.
 
 import asyncio
 import contextlib
+import signal
 import sys
 
 from plexus_sync import MetricsStream, PlexusError, Subscription, TelemetryFrame
@@ -36,6 +37,9 @@ async def tick():
 async def main():
     """Watch a robot, and tick."""
     loop, things = asyncio.get_running_loop(), asyncio.Queue()
+    # Else Ctrl-C is raised in whatever task runs, which Python before 3.11 reports as lost.
+    with contextlib.suppress(NotImplementedError):  # on Windows
+        loop.add_signal_handler(signal.SIGINT, asyncio.current_task().cancel)
 
     def hand_over(thing):
         loop.call_soon_threadsafe(things.put_nowait, thing)  # the line
@@ -47,7 +51,7 @@ async def main():
         await asyncio.gather(show(things), tick())
 
 
-with contextlib.suppress(KeyboardInterrupt):
+with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
     try:
         asyncio.run(main())
     except PlexusError as error:

@@ -171,3 +171,24 @@ def test_asyncio_program_shows_frames_while_it_ticks(simulator, start):
     program.wait_for("^{'battery.percent': 81.5}$")
     program.wait_for("^tick$")
     assert program.interrupt() == 0
+
+
+CTRL_C_IN_A_PRINT = """
+import builtins, runpy, signal, sys
+
+def interrupted(*args, show=print):
+    show(*args)
+    signal.raise_signal(signal.SIGINT)
+
+builtins.print = interrupted
+runpy.run_path(sys.argv.pop(1), run_name="__main__")
+"""
+
+
+def test_ctrl_c_in_a_task_of_the_asyncio_program(simulator, start, tmp_path):
+    """It ends the program as anywhere else, with no word of a task that was interrupted."""
+    path = HERE.parents[1] / "examples" / "asyncio_program.py"
+    (tmp_path / "interrupted.py").write_text(CTRL_C_IN_A_PRINT)
+    program = start("interrupted", simulator, str(path), folder=tmp_path)
+    program.wait_for("^tick$")
+    assert program.wait() == 0
