@@ -39,11 +39,13 @@ class Connection:
         self._timeout = math.inf  # what the socket is set to
         self._leftover: List[bytes] = []  # messages that came with the upgrade
         self._ping: Optional[bytes] = None  # the payload that a pong is awaited for
+        self._upgraded = False  # whether the peer speaks WebSocket by now
 
     def open(self, url: str, settings: Settings, deadline: Deadline) -> None:
         """Connect and upgrade; the time limit is also that of the auth frame."""
         self._deadline = deadline
         leftover, agreement = dial(url, settings, deadline, self._line, self._stop)
+        self._upgraded = True
         if agreement is not None:
             self._frames.inflater = Inflater(agreement)
         data = memoryview(leftover)
@@ -114,13 +116,14 @@ class Connection:
         return self._ping is not None
 
     def close(self, code: int) -> None:
-        """Send a close frame if that does not block, and close the socket."""
-        try:
-            self._line.sock.settimeout(0)
-            payload = struct.pack("!H", code)
-            self._line.sock.send(ABNF.create_frame(payload, ABNF.OPCODE_CLOSE).format())
-        except (OSError, AttributeError):
-            pass  # there is nobody to tell any more, or never was
+        """Send a close frame if there is an upgrade and that does not block; close the socket."""
+        if self._upgraded:
+            try:
+                self._line.sock.settimeout(0)
+                payload = struct.pack("!H", code)
+                self._line.sock.send(ABNF.create_frame(payload, ABNF.OPCODE_CLOSE).format())
+            except OSError:
+                pass  # there is nobody to tell any more
         self._line.close()
 
     def _handle_control_frames(self) -> None:

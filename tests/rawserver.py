@@ -212,7 +212,7 @@ def sign_in(sock, value, *headers):
     head = upgrade(sock, *headers)
     opcode, payload = read_frame(sock)
     if opcode == CLOSE:
-        raise EOFError  # the client did not wait for the upgrade
+        raise EOFError  # the client was closed just then
     assert payload.startswith(b'{"type": "auth"')
     sock.sendall(frame(TEXT, telemetry(point(value))))
     return head

@@ -23,6 +23,7 @@ from rawserver import (
     frame,
     hold,
     read_frame,
+    read_head,
     reset,
     server_context,
     upgrade,
@@ -550,6 +551,26 @@ class TestClose:
         connection = Connection(line, Settings(keys=KeySource(KEY)), Interrupt())
         connection.close(1000)
         assert line.sock is None
+
+    @pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 101 Switching"])
+    def test_before_the_upgrade(self, begin):
+        """Who has not answered the upgrade, or not to its end, is sent no frame."""
+        seen = []
+
+        def behave(sock):
+            read_head(sock)
+            sock.sendall(begin)
+            seen.append(sock.recv(1))
+
+        line, stop = Line(), Interrupt()
+        with RawServer(behave) as server:
+            settings = Settings(keys=KeySource(KEY), base_url=server.url)
+            connection = Connection(line, settings, stop)
+            with pytest.raises(Lost, match="no answer in time"):
+                connection.open(f"{server.url}/v1", settings, Deadline(SHORT))
+            connection.close(1000)
+            server._threads[-1].join(PATIENCE)
+        assert seen == [b""]
 
     def test_does_not_block(self, release):
         """Where no byte goes out any more, the close frame is left away."""
