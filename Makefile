@@ -11,7 +11,7 @@ BIN = $(VENV)/bin
 AUTOBAHN ?= .venv-autobahn
 PYTHON2 ?= $(lastword $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/2.7.*/bin/python))
 
-.PHONY: bench bench-quick conformance demo fuzz soak test lint types docs clean
+.PHONY: audit bench bench-quick conformance demo fuzz network soak test lint types docs clean
 
 # pip's work is skipped while setup.cfg is older than the stamp.
 $(VENV)/.installed: setup.cfg pyproject.toml
@@ -36,6 +36,12 @@ $(VENV)/.fuzz: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --quiet --editable '.[fuzz]'
 	touch $@
 
+# An environment of its own, so that what asks is not among what is asked about.
+$(VENV)/.audit: $(VENV)/.installed
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet --quiet pip-audit
+	touch $@
+
 # virtualenv 20.21 is the last that knows 2.7.
 $(AUTOBAHN)/.installed:
 	test -n "$(PYTHON2)" || { echo "Python 2.7 is not here: pyenv install 2.7.18, or set PYTHON2"; exit 1; }
@@ -50,6 +56,9 @@ demo: $(VENV)/.installed  ## watch a simulated robot for a few seconds
 
 test: $(VENV)/.installed  ## the whole test suite, with the coverage of every branch
 	$(BIN)/python -m pytest -n 4 $(COVERAGE)
+
+network: $(VENV)/.installed  ## links that lose, delay and swallow packets; needs Linux, root and iproute2
+	$(BIN)/python -m pytest tests/network
 
 lint: $(VENV)/.linters  ## style and format
 	$(BIN)/ruff check .
@@ -77,6 +86,11 @@ fuzz: $(VENV)/.fuzz  ## a million inputs, 5 minutes; writes its figures to docs/
 soak: $(VENV)/.installed  ## faults for 30 minutes, then the peers; writes to docs/reliability/
 	$(BIN)/python -m soak --minutes 30 --write docs/reliability
 	$(BIN)/python -m soak --compare --minutes 5 --write docs/reliability
+
+audit: $(VENV)/.audit  ## known vulnerabilities of every package that is installed
+	mkdir -p build
+	$(BIN)/python -m pip freeze --exclude-editable > build/installed.txt
+	$(VENV)/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement build/installed.txt
 
 clean:  ## forget all that was made
 	rm -rf $(VENV) $(AUTOBAHN) build dist docs/_build *.egg-info .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
