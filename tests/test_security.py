@@ -6,15 +6,12 @@ whole dialing. What concerns one module alone is tested beside that module; the 
 
 from __future__ import annotations
 
-import ast
 import base64
 import faulthandler
 import logging
-import re
 import ssl
 import sys
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -376,18 +373,3 @@ def test_a_login_on_the_command_line_is_not_repeated(capsys):
         assert main(["tail", "metrics", "robot-01", *arguments]) == 2
         said = capsys.readouterr()
         assert PASSWORD not in said.out + said.err
-
-
-def test_the_page_names_tests_that_are_there():
-    """Each test that ``docs/security.rst`` names as a proof exists."""
-    tests = Path(__file__).parent
-    page = (tests.parent / "docs" / "security.rst").read_text(encoding="utf-8")
-    named = set(re.findall(r"``(test_\w+\.py)((?:::\w+)*)``", page))
-    assert len(named) > 50
-    for file, path in named:
-        (found,) = tests.rglob(file)
-        nodes = ast.parse(found.read_text(encoding="utf-8")).body
-        for name in path.split("::")[1:]:
-            inner = [node.body for node in nodes if getattr(node, "name", "") == name]
-            assert inner, f"{file}{path}"
-            (nodes,) = inner
