@@ -61,7 +61,10 @@ def test_a_callback_that_does_not_return(overflow, kept):
         ours = theirs = 0
         sock.sendall(frame(PING, b"0"))
         while True:
-            opcode, payload = read_frame(sock)
+            try:
+                opcode, payload = read_frame(sock)
+            except EOFError:  # closed while it answered, with no way out for a close frame
+                return
             if opcode == PING:  # the client goes on asking, as it is answered
                 ours += 1
                 sock.sendall(frame(PONG, payload))
