@@ -2,30 +2,42 @@
 
 Pure data structures without a lock; their owner has one. Gaps stand between the frames and take
 no place: two of them always have a frame between.
+
+What is to be handed over next is *lent*: put into ``lent``, which whoever hands over empties from
+its left, an entry at a time and without asking anybody.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Deque, Dict, Optional, Tuple, Union
+from itertools import islice
+from typing import Deque, Dict, List, Optional, Tuple, Union
 
 import attrs
 
+from .decode import Decoded
 from .frames import Gap
 from .streams import Buffer, Stream, VideoStream
 from .wire import Wire, camera_of
 
-__all__ = ["BufferFull", "Entry", "FrameBuffer", "PictureBuffer", "Taken", "new_buffer"]
+__all__ = ["BufferFull", "Entry", "FrameBuffer", "Item", "PictureBuffer", "new_buffer"]
 
-# One frame that waits: its text, when it came (seconds since the epoch), and its wire object where
-# the reader had to make one. A tuple, since one is made for every frame.
-Entry = Tuple[bytes, float, Optional[Wire]]
+# One frame that waits: its text, when it came (seconds since the epoch), its wire object where the
+# reader had to make one, and the Gap right before it. A tuple, since one is made for every frame.
+# The Gap is in it so that the two are never torn apart: frames dropped after the Gap was taken
+# would need a second Gap, and with a slow on_gap nothing but Gaps would ever be handed over.
+Entry = Tuple[bytes, float, Optional[Wire], Optional[Gap]]
 
-# What is handed over at once: nothing, a frame, a Gap, or a Gap and the frame behind it. The pair
-# must not be torn apart: frames dropped after the Gap was taken would need a second Gap, and with
-# a slow on_gap nothing but Gaps would ever be handed over.
-Taken = Tuple[Union[Entry, Gap], ...]
+# What is lent: frames as the decoder gives them, and a Gap alone where no frame is behind it yet.
+Item = Union[Decoded, Gap]
 
+# At most so much is lent at once. More would spare no more of what a loan costs, and make more
+# objects than the garbage collector lets pass without a look at all of them. It is less after a
+# loan that was taken back, since what is then dropped was decoded for nothing.
+LOAN, LOAN_BYTES = 32, 16 * 1024
+# The bytes by which the reader best runs ahead of the callbacks: what waits behind more of them has
+# left the processor's cache when its turn comes.
+AHEAD = 256 * 1024
 MAX_CAMERAS = 64  # names come from the server; each costs a queue
 OTHER_FRAMES = 100  # places on video for frames that are no pictures
 
@@ -41,26 +53,56 @@ def _drops_oldest(policy: Buffer) -> bool:
     return policy.overflow == "drop_oldest"
 
 
-def _append_gap(row: Deque[Any], gap: Gap) -> None:
-    last = row[-1] if row else None
-    if isinstance(last, Gap):
-        row[-1] = last.merged(gap)
-    else:
-        row.append(gap)
+def _joined(first: Optional[Gap], second: Optional[Gap]) -> Optional[Gap]:
+    """Return the one Gap that stands for two with no frame between, of which there may be none."""
+    if first is None or second is None:
+        return first or second
+    return first.merged(second)
 
 
 class FrameBuffer:
-    """First in, first out, for metrics and logs; what it drops leaves a Gap in its place."""
+    """First in, first out, for metrics and logs; what it drops leaves a Gap in its place.
+
+    What is lent counts as waiting until the next loan. Where the buffer has to know better, because
+    it is full, it takes back from the right of ``lent`` what was not taken from its left: so both
+    sides may reach into it at once.
+    """
 
     def __init__(self, stream: Stream) -> None:
+        self.lent: Deque[Item] = deque()
         self._stream = stream
         self._policy: Buffer = stream.buffer
-        self._items: Deque[Union[Entry, Gap]] = deque()
-        self._frames = 0
-        self._bytes = 0
+        self._entries: Deque[Entry] = deque()
+        self._last_gap: Optional[Gap] = None  # no frame is behind it yet
+        self._loan: List[Entry] = []  # what was lent last
+        self._next_loan = 1
+        self._frames = self._bytes = 0  # of the entries and the loan
 
-    def __len__(self) -> int:
-        return self._frames
+    def is_crowded(self) -> bool:
+        """Return whether it would be better to read on a little later."""
+        return self._bytes > AHEAD or self._frames > max(LOAN, self._policy.size // 2)
+
+    def is_drained(self) -> bool:
+        """Return whether it is time to read on."""
+        size = self._policy.size
+        return self._bytes <= AHEAD // 4 and self._frames <= min(size // 2, max(LOAN, size // 8))
+
+    def extend(self, entries: List[Entry]) -> Tuple[int, int]:
+        """Put frames at the end, as far as there is room; return how many, and their bytes.
+
+        None of them where all together have too many bytes.
+        """
+        entries = entries[: max(0, self._policy.size - self._frames)]
+        size = sum([len(entry[0]) for entry in entries])
+        if not entries or self._bytes + size > self._policy.max_bytes:
+            return 0, 0
+        if self._last_gap is not None:
+            entries[0] = (*entries[0][:3], self._last_gap)
+            self._last_gap = None
+        self._entries.extend(entries)
+        self._frames += len(entries)
+        self._bytes += size
+        return len(entries), size
 
     def offer(self, entry: Entry) -> int:
         """Put a frame at the end; return how many frames were dropped, itself perhaps among them.
@@ -68,66 +110,99 @@ class FrameBuffer:
         Raises BufferFull where the policy is not to drop.
         """
         size = len(entry[0])
+        if self._is_full(size):
+            self._reclaim()
         dropped = 0
-        while self._frames and (
-            self._frames >= self._policy.size or self._bytes + size > self._policy.max_bytes
-        ):
+        while self._is_full(size):
             if not _drops_oldest(self._policy):
                 self.put_gap(self._overflow_gap(entry))
                 return 1
             self._drop_oldest()
             dropped += 1
-        self._items.append(entry)
+        if self._last_gap is not None:
+            entry = (*entry[:3], self._last_gap)
+            self._last_gap = None
+        self._entries.append(entry)
         self._frames += 1
         self._bytes += size
         return dropped
 
     def put_gap(self, gap: Gap) -> None:
         """Put a Gap at the end."""
-        _append_gap(self._items, gap)
+        self._last_gap = _joined(self._last_gap, gap)
 
-    def take(self) -> Taken:
-        """Take what comes next from the front."""
-        if not self._items:
-            return ()
-        item = self._items.popleft()
-        if isinstance(item, Gap):
-            return (item, self._take_frame()) if self._items else (item,)
-        self._count_out(item)
-        return (item,)
+    def next_loan(self) -> List[Entry]:
+        """Return what is to be lent next, which stays here until then; all lent before is taken."""
+        self._settle()
+        if not self._entries:
+            if self._last_gap is not None:
+                self.lent.append(self._last_gap)
+                self._last_gap = None
+            return []
+        average = self._bytes // self._frames
+        count = min(self._next_loan, max(1, LOAN_BYTES // (average + 1)))
+        self._next_loan = min(LOAN, 2 * self._next_loan)
+        return list(islice(self._entries, count))
+
+    def lend(self, loan: List[Entry], items: List[Decoded]) -> None:
+        """Lend what was made of ``next_loan``, but for what was dropped meanwhile."""
+        first = self._entries[0] if self._entries else None
+        while loan and loan[0] is not first:
+            del loan[0], items[0]
+        for _ in loan:
+            self._entries.popleft()
+        self._loan = loan
+        self.lent.extend(items)
 
     def empty(self) -> bool:
         """Return whether nothing waits, not even a Gap."""
-        return not self._items
+        return not self._entries and not self.lent and self._last_gap is None
 
     def clear(self) -> None:
         """Throw everything away."""
-        self._items.clear()
+        self.lent.clear()
+        self._entries.clear()
+        self._loan.clear()
+        self._last_gap = None
         self._frames = self._bytes = 0
 
-    def _take_frame(self) -> Entry:
-        entry = self._items.popleft()
-        assert not isinstance(entry, Gap), "two gaps always have a frame between"
-        self._count_out(entry)
-        return entry
+    def _is_full(self, size: int) -> bool:
+        """Return whether a text of this size has no room; one frame always has."""
+        policy = self._policy
+        return self._frames > 0 and (
+            self._frames >= policy.size or self._bytes + size > policy.max_bytes
+        )
 
-    def _count_out(self, entry: Entry) -> None:
-        self._frames -= 1
-        self._bytes -= len(entry[0])
+    def _reclaim(self) -> None:
+        """Take back what was lent and not taken, and count out what was."""
+        try:
+            while self._loan:
+                self.lent.pop()
+                self._entries.appendleft(self._loan.pop())
+                self._next_loan = 1
+        except IndexError:
+            pass  # the rest was taken
+        self._settle()
+
+    def _settle(self) -> None:
+        """Count out the loan, which is all taken."""
+        self._frames -= len(self._loan)
+        self._bytes -= sum([len(entry[0]) for entry in self._loan])
+        self._loan = []
 
     def _drop_oldest(self) -> None:
         """Drop the first frame; what stands for it becomes one with the Gaps beside it."""
-        before = self._items[0]
-        if isinstance(before, Gap):
-            self._items.popleft()
-        gap = self._overflow_gap(self._take_frame())
-        if isinstance(before, Gap):
-            gap = before.merged(gap)
-        after = self._items[0] if self._items else None
-        if isinstance(after, Gap):
-            self._items[0] = gap.merged(after)
+        entry = self._entries.popleft()
+        self._frames -= 1
+        self._bytes -= len(entry[0])
+        self._put_gap_first(_joined(entry[3], self._overflow_gap(entry)))
+
+    def _put_gap_first(self, gap: Optional[Gap]) -> None:
+        if self._entries:
+            first = self._entries[0]
+            self._entries[0] = (*first[:3], _joined(gap, first[3]))
         else:
-            self._items.appendleft(gap)
+            self._last_gap = _joined(gap, self._last_gap)
 
     def _overflow_gap(self, entry: Entry) -> Gap:
         return Gap(self._stream, entry[1], entry[1], "overflow", 1)
@@ -151,6 +226,7 @@ class PictureBuffer:
     """
 
     def __init__(self, stream: Stream) -> None:
+        self.lent: Deque[Item] = deque()
         self._policy: Buffer = stream.buffer
         self._row: Deque[Union[_Queue, Gap]] = deque()
         self._cameras: Dict[str, _Queue] = {}
@@ -159,8 +235,17 @@ class PictureBuffer:
         self._frames = 0
         self._bytes = 0
 
-    def __len__(self) -> int:
-        return self._frames
+    def is_crowded(self) -> bool:
+        """Return False: to read on without delay is what keeps the pictures fresh."""
+        return False
+
+    def is_drained(self) -> bool:
+        """Return True: as soon as one picture is taken, the next may come."""
+        return True
+
+    def extend(self, entries: List[Entry]) -> Tuple[int, int]:
+        """Put nothing: each picture has to be looked at alone."""
+        return 0, 0
 
     def offer(self, entry: Entry) -> int:
         """Put a frame; return how many frames were dropped, itself perhaps among them.
@@ -196,27 +281,38 @@ class PictureBuffer:
     def put_gap(self, gap: Gap) -> None:
         """Put a Gap at the end."""
         self._stretch += 1
-        _append_gap(self._row, gap)
+        last = self._row[-1] if self._row else None
+        if isinstance(last, Gap):
+            self._row[-1] = last.merged(gap)
+        else:
+            self._row.append(gap)
 
-    def take(self) -> Taken:
-        """Take what comes next."""
+    def next_loan(self) -> List[Entry]:
+        """Take out what is to be lent next: one frame, so that what waits stays the freshest."""
+        gap: Optional[Gap] = None
         if not self._row:
-            return ()
+            return []
         item = self._row.popleft()
-        if not isinstance(item, Gap):
-            return (self._take_from(item),)
-        if not self._row:
-            return (item,)
-        queue = self._row.popleft()
-        assert not isinstance(queue, Gap), "two gaps always have a frame between"
-        return (item, self._take_from(queue))
+        if isinstance(item, Gap):
+            gap = item
+            if not self._row:
+                self.lent.append(gap)
+                return []
+            item = self._row.popleft()
+            assert not isinstance(item, Gap), "two gaps always have a frame between"
+        return [(*self._take_from(item)[:3], gap)]
+
+    def lend(self, loan: List[Entry], items: List[Decoded]) -> None:
+        """Lend what was made of ``next_loan``."""
+        self.lent.extend(items)
 
     def empty(self) -> bool:
         """Return whether nothing waits, not even a Gap."""
-        return not self._row
+        return not self._row and not self.lent
 
     def clear(self) -> None:
         """Throw everything away."""
+        self.lent.clear()
         self._row.clear()
         for queue in (*self._cameras.values(), self._others):
             queue.entries.clear()

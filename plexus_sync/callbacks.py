@@ -80,43 +80,47 @@ class Callbacks:
     def call(self, thing: Any) -> None:
         """Call everybody who wants it; what they raise is logged and told to ``on_error``."""
         by_class = self._by_class
-        for entry in self._for(type(thing)):
+        entries = by_class.get(type(thing))
+        if entries is None:
+            entries = by_class[type(thing)] = tuple(
+                entry for entry in self._entries if entry.takes(type(thing))
+            )
+        for entry in entries:
             if self._muted:
                 return
             if by_class is not self._by_class and entry not in self._entries:
                 continue  # unregistered by a callback before it
-            if entry.matches is None:
-                self._guard(entry.function, thing, thing)
+            if entry.matches is not None:
+                self._call_with_points(entry, thing)
                 continue
-            assert isinstance(thing, TelemetryFrame)
-            for point in thing.points:
-                if entry.matches(point.metric):
-                    if by_class is not self._by_class and entry not in self._entries:
-                        break  # unregistered by itself, on a point before
-                    self._guard(entry.function, point, thing)
+            try:
+                entry.function(thing)
+            except Exception as raised:
+                self._failed(entry.function, thing, raised)
+
+    def _call_with_points(self, entry: _Entry, frame: TelemetryFrame) -> None:
+        assert entry.matches is not None
+        for point in frame.points:
+            if entry.matches(point.metric):
+                if entry not in self._entries:
+                    break  # unregistered by itself, on a point before
+                try:
+                    entry.function(point)
+                except Exception as raised:
+                    self._failed(entry.function, frame, raised)
 
     def _replace(self, entries: Tuple[_Entry, ...]) -> None:
         self._entries = entries
         self._by_class = {}
 
-    def _for(self, kind: Type[Any]) -> Tuple[_Entry, ...]:
-        by_class = self._by_class
-        found = by_class.get(kind)
-        if found is None:
-            found = by_class[kind] = tuple(e for e in self._entries if e.takes(kind))
-        return found
-
-    def _guard(self, function: Callable[[Any], Any], argument: Any, frame: Any) -> None:
-        try:
-            function(argument)
-        except Exception as raised:
-            if isinstance(frame, PlexusError):
-                LOGGER.exception("an on_error callback raised; it is told to nobody else")
-                return
-            error = CallbackError(function, frame)
-            error.__cause__ = raised
-            LOGGER.error("%s", error, exc_info=raised)
-            self.call(error)
+    def _failed(self, function: Callable[[Any], Any], frame: Any, raised: Exception) -> None:
+        if isinstance(frame, PlexusError):
+            LOGGER.error("an on_error callback raised; it is told to nobody else", exc_info=raised)
+            return
+        error = CallbackError(function, frame)
+        error.__cause__ = raised
+        LOGGER.error("%s", error, exc_info=raised)
+        self.call(error)
 
 
 def _check(function: Any) -> None:

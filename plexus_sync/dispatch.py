@@ -6,9 +6,9 @@ import threading
 import time
 from collections import deque
 from queue import Empty
-from typing import Callable, Deque, Optional, Set, Tuple, Union
+from typing import Callable, Deque, Optional, Set, Tuple
 
-from .buffers import Entry
+from .buffers import Item
 from .callbacks import Callbacks
 from .deadline import Deadline
 from .errors import FrameError
@@ -44,7 +44,8 @@ class Dispatcher:
         self._turns: Deque[Lane] = deque()  # lanes taken from inbox.ready; the first has its turn
         self._turn_ends = 0.0
         self._turn_used = False  # every turn hands over something, however short it is
-        self._in_hand: Deque[Tuple[Lane, Union[Entry, Gap]]] = deque()
+        # A frame whose Gap was just handed over: nothing may come between the two.
+        self._behind_gap: Optional[Tuple[Lane, Item]] = None
         # get() may be called by several threads: one at a time takes, decodes and counts. Not held
         # while anybody waits or user code runs. Re-entrant, for signal handlers.
         self._lock = threading.RLock()
@@ -63,14 +64,13 @@ class Dispatcher:
         while True:
             if inbox.notices:
                 self.tell_notices()
-            frame = self._take()
+            with self._lock:
+                frame = self._take()
             if frame is not None:
-                if isinstance(frame, ErrorFrame):
-                    self._warn_of_error(frame)
                 if self._waiting:
                     inbox.wake()  # this lane is in our hands: nothing else would wake the others
                 return frame
-            if self._turns or self._in_hand:
+            if self._turns or self._behind_gap:
                 now = time.monotonic()
                 glance_ends = glance_ends or now + GLANCE
                 if now >= glance_ends and deadline.expired():
@@ -83,6 +83,46 @@ class Dispatcher:
                     raise Finished
                 continue
             self._wait(deadline)
+
+    def run(self, deadline: Deadline, finished: Callable[[], bool]) -> None:
+        """Call the callbacks with all that comes, until ``finished()`` or the time is up."""
+        try:
+            while not deadline.expired():
+                self.call(self.next(deadline, finished))
+                if self._turns and self._behind_gap is None:
+                    self._hand_over(self._turns[0], deadline)
+        except (Empty, Finished):
+            pass
+
+    def _hand_over(self, lane: Lane, deadline: Deadline) -> None:
+        """Call the callbacks with what is lent of a lane, until something else is to be done.
+
+        The loop that every frame under load goes through.
+        """
+        lent, call = lane.lent, self._callbacks.call
+        notices, nobody_waits = self._inbox.notices, self._inbox.ready.empty
+        is_limited = deadline.remaining() is not None
+        self._calling_thread = threading.get_ident()
+        try:
+            while not notices and self._behind_gap is None:
+                if not nobody_waits() and time.monotonic() >= self._turn_ends:
+                    return
+                if is_limited and deadline.expired():
+                    return
+                try:
+                    item = lent.popleft()
+                except IndexError:  # all is handed over, was taken back, or the lane was closed
+                    return
+                if isinstance(item, TelemetryFrame) and not lane.closed:
+                    lane.delivered += 1
+                    lane.points += len(item.points)
+                    call(item)
+                    continue
+                frame = self._count(lane, item)
+                if frame is not None:
+                    call(frame)
+        finally:
+            self._calling_thread = None
 
     def call(self, thing: object) -> None:
         """Call the callbacks for a frame, Gap or notice."""
@@ -130,24 +170,28 @@ class Dispatcher:
             self._turn_ends = time.monotonic() + TURN
 
     def _take(self) -> Optional[Frame]:
-        """Return the next frame of whose turn it is; None where nobody has anything."""
-        with self._lock:
-            while True:
-                if self._in_hand:
-                    lane, item = self._in_hand.popleft()
-                    return self._finish(lane, item)
-                if not self._turns:
-                    return None
-                lane = self._turns[0]
-                if self._turn_used and self._turn_is_over():
+        """Return the next frame of whose turn it is; None where nobody has anything to hand over.
+
+        A frame that is bad or filtered is none: there may be more behind it.
+        """
+        if self._behind_gap is not None:
+            frame = self._count(*self._behind_gap)
+            self._behind_gap = None
+            return frame
+        while self._turns:
+            lane = self._turns[0]
+            if self._turn_used and self._turn_is_over():
+                self._end_turn()
+                continue
+            try:
+                item = lane.lent.popleft()
+            except IndexError:  # all is handed over, was taken back, or the lane was closed
+                if not lane.lend():
                     self._end_turn()
-                    continue
-                taken = lane.take()
-                self._turn_used = True
-                if not taken:
-                    self._end_turn()
-                for item in taken:
-                    self._in_hand.append((lane, item))
+                continue
+            self._turn_used = True
+            return self._count(lane, item)
+        return None
 
     def _turn_is_over(self) -> bool:
         return not self._inbox.ready.empty() and time.monotonic() >= self._turn_ends
@@ -157,29 +201,34 @@ class Dispatcher:
         self._turn_used = False
         self._turn_ends = time.monotonic() + TURN
 
-    def _finish(self, lane: Lane, item: Union[Entry, Gap]) -> Optional[Frame]:
-        """Decode and count; None where there is nothing to hand over."""
+    def _count(self, lane: Lane, item: Item) -> Optional[Frame]:
+        """Count what was taken and return it; None where there is nothing to hand over."""
         if lane.closed:
             return None  # it counts as discarded
         if isinstance(item, Gap):
             lane.gaps += 1
             return item
-        text, received_at, wire = item
-        try:
-            frame = lane.decoder.frame(text, received_at, wire)
-        except FrameError as error:
-            lane.bad += 1
-            told = frame_error(text, error.reason, lane.stream, self._scrub)
-            self._inbox.notices.append(told)
-            return None
+        if isinstance(item, TelemetryFrame):
+            lane.delivered += 1
+            lane.points += len(item.points)
+            return item
+        (text, _, _, gap), frame = item
+        if gap is not None and self._behind_gap is None:
+            self._behind_gap = (lane, item)
+            lane.gaps += 1
+            return gap
         if frame is None:
             lane.filtered_late += 1
+            return None
+        if isinstance(frame, FrameError):
+            lane.bad += 1
+            told = frame_error(text, frame.reason, lane.stream, self._scrub)
+            self._inbox.notices.append(told)
             return None
         lane.delivered += 1
         if isinstance(frame, TelemetryFrame):
             lane.points += len(frame.points)
+        if isinstance(frame, ErrorFrame):
+            message = self._scrub(f"{frame.stream}: the service reports: {frame.message}")
+            self._throttle.warning(f"{frame.stream} error frame", message)
         return frame
-
-    def _warn_of_error(self, frame: ErrorFrame) -> None:
-        message = self._scrub(f"{frame.stream}: the service reports: {frame.message}")
-        self._throttle.warning(f"{frame.stream} error frame", message)

@@ -17,9 +17,9 @@ from .deflate import Corrupt, Inflater, deflated_limit
 __all__ = ["CloseFrame", "FrameReader", "Violation"]
 
 SMALL = 8 * 1024  # what a quiet stream costs; a telemetry frame of 50 points fits
-# A busy stream's reads: fewer small frames than a default buffer holds, or one read could overflow
-# it. Above this only a larger message makes the buffer grow.
-LARGE = 64 * 1024
+# A busy stream's reads, of which each costs the threads a change; above this only a larger message
+# makes the buffer grow.
+LARGE = 256 * 1024
 
 # First byte of a frame, RFC 6455 section 5.2: FIN, three reserved bits, four bits of opcode.
 _FIN = 0x80

@@ -11,7 +11,7 @@ from collections import deque
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Deque, Dict, List, Optional, Set, Tuple, Union
 
-from .buffers import BufferFull, Entry, Taken, new_buffer
+from .buffers import BufferFull, Entry, new_buffer
 from .deadline import Deadline
 from .decode import StreamDecoder
 from .errors import PlexusError
@@ -25,6 +25,7 @@ __all__ = ["Inbox", "Lane", "LaneFull", "Notice"]
 Notice = Union[StateChange, PlexusError]
 
 
+PAUSE = 0.005  # seconds; the interpreter's own interval for changing threads
 MAX_NOTICES = 10_000  # a stream that flaps makes some hundred an hour
 
 
@@ -90,16 +91,17 @@ class Lane:
         self.decoder = StreamDecoder(stream, keep_raw)
         self._inbox = inbox
         self._buffer = new_buffer(stream)
+        # What the dispatcher is to hand over next; it takes from the left without the lock.
+        self.lent = self._buffer.lent
         self._blocks = stream.buffer.overflow == "block"
-        # Half, so that reader and dispatcher do not wake each other for every single frame.
-        self._low_water = stream.buffer.size // 2
         # Guards the buffer and the flags below between reader, dispatcher and status(); held for a
         # few operations on data, never while anybody waits. Re-entrant, because a signal handler
         # that calls close() may interrupt a dispatcher that holds it.
         self._lock = threading.RLock()
         self._scheduled = False  # stands in inbox.ready, or is in the dispatcher's hands
-        self._closed = False
-        self._blocked = False  # the reader waits for room
+        self.closed = False  # written by close() alone
+        self._awaited = False  # the reader waits for room
+        self._taken_from = False  # since the reader last waited for nothing
         self._room: SimpleQueue[None] = SimpleQueue()
         self.received = 0
         self.bytes = 0
@@ -119,49 +121,66 @@ class Lane:
 
         Waits for room where the policy is to block; raises LaneFull where it is to fail.
         """
-        dropped = index = 0
-        while index < len(entries):
+        dropped = 0
+        while entries:
             with self._lock:
-                if self._closed:
+                if self.closed:
                     break
-                index, lost = self._fill(entries, index)
-                dropped += lost
+                count, size = self._buffer.extend(entries)
+                if count:
+                    self._count(count, size, entries[count - 1][1])
+                # To drop what has no room is for callbacks that do not keep up, not for a reader
+                # that had its turn first.
+                hurries = self._taken_from and self._buffer.is_crowded()
+                if count < len(entries) and (self._blocks or not hurries):
+                    count, lost = self._fill(entries, count)
+                    dropped += lost
+                entries = entries[count:]
                 self._schedule()
-                self._blocked = full = index < len(entries)
-            if full:
-                if not self._blocks:
-                    raise LaneFull
+                self._awaited = bool(entries) or hurries
+            if entries and not hurries and not self._blocks:
+                raise LaneFull
+            if entries and self._blocks:
                 self._room.get()  # perhaps too early, for a token that is left over: then again
+            elif hurries:
+                self._wait_a_little()
         return dropped
 
     def put_gap(self, gap: Optional[Gap]) -> None:
         """Put a Gap behind the frames that are there; None is none."""
         if gap is not None:
             with self._lock:
-                if not self._closed:
+                if not self.closed:
                     self._buffer.put_gap(gap)
                     self._schedule()
 
     def count_filtered(self, text: bytes, at: float) -> None:
         """Count a frame that the reader filtered."""
         with self._lock:
-            if not self._closed:
-                self._count(text, at)
+            if not self.closed:
+                self._count(1, len(text), at)
                 self.filtered_early += 1
 
     # For the dispatcher.
 
-    def take(self) -> Taken:
-        """Take what is to be handed over next; nothing where the lane is empty."""
+    def lend(self) -> bool:
+        """Fill ``lent``, which is empty, with frames; return whether something is in it."""
         with self._lock:
-            if self._closed:
+            if self.closed:
                 self._buffer.clear()
-                return ()
-            taken = self._buffer.take()
-            if self._blocked and len(self._buffer) <= self._low_water:
-                self._blocked = False
+                return False
+            loan = self._buffer.next_loan()
+            self._taken_from = True
+            if self._awaited and self._buffer.is_drained():
+                self._awaited = False
                 self._room.put(None)
-        return taken
+        # Decoded while they are still in the buffer, without the lock: the reader may go on, and
+        # Ctrl-C loses nothing.
+        frames = self.decoder.frames(loan)
+        with self._lock:
+            if not self.closed:
+                self._buffer.lend(loan, frames)
+        return bool(self.lent)
 
     def end_turn(self) -> None:
         """Go to the back of the row, or out of it where nothing waits."""
@@ -178,10 +197,10 @@ class Lane:
 
     def close(self) -> None:
         """Discard what waits, take nothing more, and let a reader go that waits for room."""
-        # On top of take(), in a signal handler: it must find what it began with; the next clears.
+        # On top of lend(), in a signal handler: it must find what it began with; the next clears.
         interrupts_us = self.holds_lock()
         with self._lock:
-            self._closed = True
+            self.closed = True
             if not interrupts_us:
                 self._buffer.clear()
         self._room.put(None)
@@ -189,11 +208,6 @@ class Lane:
     def holds_lock(self) -> bool:
         """Return whether the calling thread is in the middle of something here."""
         return owns(self._lock)
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._closed
 
     def figures(self) -> Dict[str, Any]:
         """Return the counters as the fields of a StreamStatus that have their names."""
@@ -209,13 +223,20 @@ class Lane:
                 "dropped": self.dropped,
                 "filtered": filtered,
                 "bad": bad,
-                "discarded": rest if self._closed else 0,
-                "buffered": 0 if self._closed else rest,
+                "discarded": rest if self.closed else 0,
+                "buffered": 0 if self.closed else rest,
                 "points": self.points,
                 "bytes": self.bytes,
                 "gaps": self.gaps,
                 "last_frame_at": self.last_frame_at,
             }
+
+    def _wait_a_little(self) -> None:
+        """Let the dispatcher work; what comes meanwhile is in the socket's own buffer."""
+        try:
+            self._room.get(timeout=PAUSE)
+        except Empty:
+            self._taken_from = False  # a slow callback: no more of this until it has returned
 
     def _fill(self, entries: List[Entry], index: int) -> Tuple[int, int]:
         """Offer entries from index on until one has no room; return its index and the dropped."""
@@ -225,18 +246,18 @@ class Lane:
             while index < len(entries):
                 entry = entries[index]
                 dropped += offer(entry)
-                self._count(entry[0], entry[1])
+                self._count(1, len(entry[0]), entry[1])
                 index += 1
         except BufferFull:
             if not self._blocks:  # the frame that breaks the buffer is dropped
-                self._count(entry[0], entry[1])
+                self._count(1, len(entry[0]), entry[1])
                 dropped += 1
         self.dropped += dropped
         return index, dropped
 
-    def _count(self, text: bytes, at: float) -> None:
-        self.received += 1
-        self.bytes += len(text)
+    def _count(self, frames: int, size: int, at: float) -> None:
+        self.received += frames
+        self.bytes += size
         self.last_frame_at = at
 
     def _schedule(self) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from queue import Empty
 from typing import Any, Callable, Optional
 
 from .deadline import Deadline
-from .dispatch import Dispatcher, Finished
+from .dispatch import Dispatcher
 from .inbox import Inbox
 from .latch import Latch
 
@@ -40,14 +39,6 @@ class Runner:
         )
         self._thread.start()
 
-    def run(self, deadline: Deadline, finished: Callable[[], bool]) -> None:
-        """Call the callbacks until ``finished()``, or until the time is up."""
-        try:
-            while not deadline.expired():
-                self._dispatcher.call(self._dispatcher.next(deadline, finished))
-        except (Finished, Empty):
-            pass
-
     def end(self) -> None:
         """Say that the callers of ``join`` need not wait any longer."""
         self._is_over.set()
@@ -65,7 +56,7 @@ class Runner:
 
     def _live(self, closed: Callable[[], bool], close: Callable[[], Any]) -> None:
         try:
-            self.run(Deadline(None), closed)
+            self._dispatcher.run(Deadline(None), closed)
         except BaseException:  # SystemExit or KeyboardInterrupt, out of a callback
             close()
             raise

@@ -17,7 +17,7 @@ from .settings import Secret, Settings
 from .state import Event
 from .streams import VideoStream
 from .transport import Connection
-from .wire import is_data, is_gateway_notice, parse
+from .wire import is_data, is_gateway_notice
 
 __all__ = ["Session"]
 
@@ -29,11 +29,24 @@ _NOTICE = b"gateway_reconnecting"
 _ESCAPE = b"\\u"
 
 
+# How telemetry begins or ends that is valid JSON and has one type. Nothing else can: before a quote
+# that is part of a string there is a backslash.
+_TELEMETRY_FIRST = (b'{"type":"telemetry"', b'{"type": "telemetry"')
+_TELEMETRY_LAST = (b',"type":"telemetry"}', b', "type": "telemetry"}')
+_LONG = 500  # bytes from which on to look at both ends costs less than to search
+
+
 def _may_hold_notice(messages: List[bytes]) -> bool:
     """Return whether one of them may be a gateway_reconnecting; it is parsed then, to be sure."""
+    if len(messages[0]) > _LONG:
+        messages = [
+            text
+            for text in messages
+            if not (text.startswith(_TELEMETRY_FIRST) or text.endswith(_TELEMETRY_LAST))
+        ]
     # One search over a whole read costs less than one in each of its frames, and a single byte is
     # found many times faster than two.
-    texts = messages[0] if len(messages) == 1 else b"".join(messages)
+    texts = b"".join(messages)
     return _NOTICE in texts or (_ESCAPE[:1] in texts and _ESCAPE in texts)
 
 
@@ -122,7 +135,7 @@ class Session:
             and not self._book.in_outage
             and not _may_hold_notice(messages)
         ):
-            return [(text, at, None) for text in messages]
+            return [(text, at, None, None) for text in messages]
         return self._parsed_entries(messages, at)
 
     def _parsed_entries(self, messages: List[bytes], at: float) -> List[Entry]:
@@ -130,9 +143,9 @@ class Session:
         decoder = self._lane.decoder
         for text in messages:
             try:
-                wire = parse(text)
+                wire = decoder.parse(text)
             except FrameError:
-                entries.append((text, at, None))  # the dispatcher will find and tell the same
+                entries.append((text, at, None, None))  # the dispatcher will find and tell the same
                 continue
             if not decoder.wanted(wire):
                 self._lane.count_filtered(text, at)
@@ -147,7 +160,7 @@ class Session:
                     self._put(entries)
                     entries = []
                     self._lane.put_gap(gap)
-            entries.append((text, at, wire))
+            entries.append((text, at, wire, None))
         return entries
 
     def _put(self, entries: List[Entry]) -> None:

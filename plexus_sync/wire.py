@@ -6,8 +6,9 @@ JSON, UTF-8 and types are checked; base64 is left alone. Source: 'Received frame
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union
+from typing import Any, Callable, Dict, List, Literal, Optional, Tuple, Union
 
+import attrs
 import msgspec
 
 from .errors import FrameError
@@ -15,7 +16,9 @@ from .frames import Point
 from .streams import Stream
 
 __all__ = [
+    "LIKELY",
     "UNDECODABLE",
+    "Parser",
     "Wire",
     "WireCamera",
     "WireError",
@@ -37,27 +40,50 @@ __all__ = [
 EXCERPT_BYTES = 200  # enough to recognise a frame, too little to flood a log
 
 
-def _teach_wire_name(cls: Type[Any], attribute: str, wire_name: str) -> None:
-    """Let msgspec fill ``attribute`` of an attrs class from a JSON member of another name.
+_set_alert, _set_tags = (Point.__dict__[name].__set__ for name in ("alert", "tags"))
 
-    msgspec takes the names of ``__attrs_attrs__`` for the wire's and sets them on the instance.
-    So the slot gets a second name, and msgspec is shown a list of fields that has the wire's; it
-    keeps what it has read in a cache on the class, and the class is put back as it was.
+
+def _prefill(point: Point) -> None:
+    _set_alert(point, None)
+    _set_tags(point, None)
+
+
+def _prefill_tags(point: Point) -> None:
+    _set_tags(point, None)
+
+
+def _decoder_of_points(
+    target: Any, prefill: Callable[[Point], None], exactly: Tuple[str, ...] = ()
+) -> Callable[[Union[bytes, str]], Any]:
+    """Return a decoder of something that holds points, which it fills from the wire's members.
+
+    msgspec takes the names of ``__attrs_attrs__`` for the wire's and sets them on the instance: so
+    the slot of ``class_`` has a second name, and msgspec is shown a list of fields that has the
+    wire's. It asks after each member that did not come by an attribute look-up that raises, which
+    costs more than all the rest of the point: so ``prefill`` sets those that may well be missing
+    before. ``exactly`` names the members of a point that must be there, in the order in which they
+    are looked for; other points are not decoded. msgspec keeps what it has read in a cache on the
+    class. For the import only, while nobody else can have the class, which is put back as it was.
     """
-    fields = cls.__attrs_attrs__
-    setattr(cls, wire_name, cls.__dict__[attribute])
-    cls.__annotations__[wire_name] = cls.__annotations__[attribute]
-    cls.__attrs_attrs__ = tuple(
-        field.evolve(name=wire_name) if field.name == attribute else field for field in fields
-    )
+    cls: Any = Point
+    fields, types = cls.__attrs_attrs__, dict(cls.__annotations__)
+    on_wire = {field.name.rstrip("_"): field for field in fields}
+    cls.__annotations__["class"] = types["class_"]
+    if exactly:
+        cls.__annotations__["class"] = Literal["metric", "event"]  # as documented
+        on_wire = {name: on_wire[name].evolve(default=attrs.NOTHING) for name in exactly}
+    cls.__attrs_attrs__ = tuple(field.evolve(name=name) for name, field in on_wire.items())
+    cls.__attrs_pre_init__ = prefill
+    if "__msgspec_cache__" in cls.__dict__:
+        del cls.__msgspec_cache__
     try:
-        msgspec.json.Decoder(cls)
+        return msgspec.json.Decoder(target).decode
     finally:
         cls.__attrs_attrs__ = fields
-        del cls.__annotations__[wire_name]
+        del cls.__annotations__["class"], cls.__attrs_pre_init__
 
 
-_teach_wire_name(Point, "class_", "class")
+setattr(Point, "class", Point.__dict__["class_"])
 
 
 class WireTelemetry(msgspec.Struct, tag="telemetry"):
@@ -142,7 +168,59 @@ Wire = Union[WireTelemetry, WireEvent, WireInit, WireVideo, WireGateway, WireErr
 
 _KNOWN = (WireTelemetry, WireEvent, WireInit, WireVideo, WireGateway, WireError)
 _KNOWN_TYPES = frozenset(cls.__struct_config__.tag for cls in _KNOWN)
-_parse_known: Callable[[Union[bytes, str]], Wire] = msgspec.json.Decoder(Union[_KNOWN]).decode
+
+# What the streams live for. A tagged class alone would do without its tag where that is missing: so
+# the type is a member of these, which must be there.
+
+
+class LikelyTelemetry(WireTelemetry, tag=False, kw_only=True):
+    """``telemetry`` on a stream of metrics."""
+
+    type: Literal["telemetry"]
+
+
+class DocumentedTelemetry(LikelyTelemetry):
+    """``telemetry`` with points as the document has them."""
+
+
+class ServiceTelemetry(LikelyTelemetry):
+    """``telemetry`` with points as the running service sends them, in order of the alphabet."""
+
+
+class LikelyEvent(WireEvent, tag=False, kw_only=True):
+    """``event`` on a stream of logs."""
+
+    type: Literal["event"]
+
+
+class LikelyVideo(WireVideo, tag=False, kw_only=True):
+    """``video_frame`` on a stream of pictures."""
+
+    type: Literal["video_frame"]
+
+
+Parser = Callable[[bytes], Wire]
+
+# By kind of stream; where one fails, the next may do. The service puts ``type`` last: a parser for
+# all types looks for it first, and so reads each text twice.
+LIKELY: Dict[str, Tuple[Parser, ...]] = {
+    "metrics": (
+        _decoder_of_points(
+            DocumentedTelemetry,
+            _prefill_tags,
+            ("source_id", "metric", "value", "timestamp", "class", "alert", "tags"),
+        ),
+        _decoder_of_points(
+            ServiceTelemetry,
+            _prefill,
+            ("class", "metric", "source_id", "timestamp", "value", "alert", "tags"),
+        ),
+        _decoder_of_points(LikelyTelemetry, _prefill),
+    ),
+    "logs": (msgspec.json.Decoder(LikelyEvent).decode,),
+    "video": (msgspec.json.Decoder(LikelyVideo).decode,),
+}
+_parse_known: Callable[[Union[bytes, str]], Wire] = _decoder_of_points(Union[_KNOWN], _prefill)
 _parse_object = msgspec.json.Decoder(Dict[str, Any]).decode
 parse_base64 = msgspec.json.Decoder(bytes).decode
 

@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 from plexus_sync import Gap, MetricsStream, Reconnect, Subscription
+from plexus_sync.inbox import Lane
 
 DATA = Path(__file__).parent / "data"
 PATIENCE = 30.0  # seconds before a test that hangs fails instead
@@ -132,3 +133,40 @@ def values(sub, count):
     """Return what the next frames of one point carry; of a Gap its reason."""
     frames = [sub.get(timeout=PATIENCE) for _ in range(count)]
     return [each.reason if isinstance(each, Gap) else each.points[0].value for each in frames]
+
+
+class Undecoding:
+    """A lane's decoder that leaves frames as they came."""
+
+    def __init__(self, decoder):
+        self._decoder = decoder
+
+    def __getattr__(self, name):
+        return getattr(self._decoder, name)
+
+    def frames(self, entries):
+        """Return each entry as one that was filtered."""
+        return [(entry, None) for entry in entries]
+
+
+def take(owner):
+    """Take what a lane or a buffer hands over next, undecoded.
+
+    It is nothing, a frame, a Gap, or a Gap and the frame behind it.
+    """
+    if not owner.lent:
+        if isinstance(owner, Lane):
+            if not isinstance(owner.decoder, Undecoding):
+                owner.decoder = Undecoding(owner.decoder)
+            owner.lend()
+        else:
+            loan = owner.next_loan()
+            owner.lend(loan, [(entry, None) for entry in loan])
+    if not owner.lent:
+        return ()
+    item = owner.lent.popleft()
+    if isinstance(item, Gap):
+        return (item,)
+    (text, received_at, wire, gap), _ = item
+    entry = (text, received_at, wire, None)
+    return (entry,) if gap is None else (gap, entry)

@@ -16,6 +16,7 @@ from plexus_sync import (
     ErrorFrame,
     EventFrame,
     FrameError,
+    Gap,
     GatewayReconnectingFrame,
     InitFrame,
     LogsStream,
@@ -241,6 +242,8 @@ def test_unknown_type():
         b'{"type":"video_frame","frame":""}',
         b'{"type":"video_frame","camera_id":7,"frame":""}',
         b'{"type":"error","message":7}',
+        b'{"type":"error","m\xcc":1}',
+        b'{"type":"error","x":"\xff"}',
     ],
 )
 def test_more_that_does_not_decode(line):
@@ -520,3 +523,102 @@ def test_picture_of_the_samples():
     jpeg = decode(picture(frame=JPEG)).jpeg
     assert jpeg.startswith(b"\xff\xd8")
     assert jpeg.endswith(b"\xff\xd9")
+
+
+def outcome(function, *args):
+    """Return what a function returns, or the text of the FrameError that it raises."""
+    try:
+        return function(*args)
+    except FrameError as error:
+        return str(error)
+
+
+MEMBERS = {
+    "source_id": st.sampled_from(["robot-01", "robot-01", "robot-02", 1]),
+    "metric": st.sampled_from(["n", "ü", None]),
+    "value": st.sampled_from([1, -1.5, "text", None, [1], {"tags": {}}]),
+    "timestamp": st.sampled_from([1746969660000, 1.5, None, "late"]),
+    "class": st.sampled_from(["metric", "event", "other", None, 1]),
+    "alert": st.sampled_from([0, 3, None, "no"]),
+    "tags": st.sampled_from([{}, {"a": 1}, None, "none"]),
+    "trace_id": st.sampled_from(["0000", {"alert": 1}]),
+}
+TELEMETRY = st.builds(
+    lambda points, first: text(
+        {"type": "telemetry", "points": points}
+        if first
+        else {"points": points, "type": "telemetry"}
+    ),
+    st.lists(
+        st.lists(st.sampled_from(sorted(MEMBERS)), max_size=8, unique=True).flatmap(
+            lambda names: st.fixed_dictionaries(
+                {
+                    "source_id": st.just("robot-01"),
+                    "metric": st.just("n"),
+                    "value": st.just(1),
+                    **{name: MEMBERS[name] for name in names},
+                }
+            )
+        ),
+        max_size=3,
+    ),
+    st.booleans(),
+)
+DOCUMENTED = telemetry(point(1, timestamp=1, alert=0))
+AS_SERVED = telemetry(point(1, timestamp=1, org_id="default"))
+
+
+@settings(deadline=None)
+@given(st.lists(TELEMETRY | st.sampled_from([DOCUMENTED, AS_SERVED, event(), b"{"]), max_size=6))
+@example([DOCUMENTED, AS_SERVED, DOCUMENTED])
+def test_no_way_to_a_frame_is_another(texts):
+    """Whatever was likely before, and however many come at once: the same frame or error.
+
+    What is likely is decoded for exactly its members, the rest for any; plain frames many at once,
+    others alone.
+    """
+    for stream in (METRICS, LOGS):
+        reference = StreamDecoder(stream, keep_raw=False)
+        expected = [outcome(reference.frame, line, 1.0, None) for line in texts]
+        for line, found in zip(texts, expected):
+            told = outcome(decode, line)
+            if isinstance(told, TelemetryFrame):
+                own = tuple(p for p in told.points if p.source_id == "robot-01")
+                assert found == (TelemetryFrame(own) if own or not told.points else None)
+            elif not isinstance(told, EventFrame):
+                assert found == told
+        decoder = StreamDecoder(stream, keep_raw=False)
+        entries = [(line, 1.0, None, None) for line in texts]
+        for entry, item, wanted in zip(entries, decoder.frames(entries), expected):
+            frame = item
+            if not isinstance(item, TelemetryFrame):
+                kept, frame = item
+                assert kept is entry
+            assert (str(frame) if isinstance(frame, FrameError) else frame) == wanted
+            if isinstance(frame, TelemetryFrame):
+                assert repr(frame) == repr(wanted)  # looks at every field of every point
+
+
+@pytest.mark.parametrize("keep_raw", [True, False])
+def test_plain_frames(keep_raw):
+    """Many at once are the frames alone, with their own times and texts."""
+    texts = [telemetry(point(number, timestamp=1, alert=0)) for number in range(3)]
+    decoder = StreamDecoder(METRICS, keep_raw)
+    frames = decoder.frames([(line, float(at), None, None) for at, line in enumerate(texts)])
+    assert [frame.points[0].value for frame in frames] == [0, 1, 2]
+    assert [frame.received_at for frame in frames] == [0.0, 1.0, 2.0]
+    assert all(frame.stream is METRICS for frame in frames)
+    assert [frame.raw for frame in frames] == (texts if keep_raw else [None] * 3)
+
+
+@pytest.mark.parametrize("odd", [0, 1, 2])
+def test_what_is_not_plain_keeps_its_entry(odd):
+    """With a Gap before one, or a wire object for one, all of them are told with their entries."""
+    line, gap = DOCUMENTED, Gap(METRICS, 1.0, 2.0, "connection")
+    assert StreamDecoder(METRICS, False).frames([(line, 1.0, None, None)] * 3) == [decode(line)] * 3
+    for more in ((None, gap), (parse(line), None)):
+        entries = [(line, 1.0, None, None)] * 3
+        entries[odd] = (line, 1.0, *more)
+        found = StreamDecoder(METRICS, keep_raw=False).frames(entries)
+        assert [entry for entry, _ in found] == entries
+        assert [frame for _, frame in found] == [decode(line)] * 3

@@ -43,7 +43,7 @@ class House:
 
     def put(self, lane, *texts):
         """Put texts into a lane, as one read."""
-        lane.put([(each, 5.0, None) for each in texts])
+        lane.put([(each, 5.0, None, None) for each in texts])
 
     def next(self):
         """Return the next frame, which must be there."""

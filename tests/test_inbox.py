@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import sys
 import threading
 from queue import Empty
 
 import pytest
-from helpers import PATIENCE, FakeClock, InThread, picture
+from helpers import PATIENCE, FakeClock, InThread, picture, take
 
 from plexus_sync import (
     Buffer,
@@ -20,8 +21,9 @@ from plexus_sync import (
     StateChange,
     VideoStream,
 )
+from plexus_sync import inbox as module
 from plexus_sync.deadline import Deadline
-from plexus_sync.inbox import MAX_NOTICES, Inbox, Lane, LaneFull
+from plexus_sync.inbox import MAX_NOTICES, PAUSE, Inbox, Lane, LaneFull
 from plexus_sync.wire import parse
 
 STREAM = MetricsStream("robot-01")
@@ -47,13 +49,18 @@ def make(inbox):
 
 def entries(*numbers, size=1):
     """Return frames that came at these times."""
-    return [(b"x" * size, float(number), None) for number in numbers]
+    return [(b"x" * size, float(number), None, None) for number in numbers]
 
 
 def take_all(lane):
     """Take everything that waits; return the times of the frames and the Gaps."""
-    items = [item for taken in iter(lane.take, ()) for item in taken]
+    items = [item for taken in iter(lambda: take(lane), ()) for item in taken]
     return [item if isinstance(item, Gap) else int(item[1]) for item in items]
+
+
+def take_some(lane, count):
+    """Take so many frames; return their times."""
+    return [int(entry[1]) for _ in range(count) for entry in take(lane)]
 
 
 def figures(lane):
@@ -178,7 +185,7 @@ def test_a_new_lane(make, inbox):
     assert lane.empty()
     assert not lane.closed
     assert not lane.holds_lock()
-    assert lane.take() == ()
+    assert take(lane) == ()
     assert figures(lane) == {}
     assert lane.figures()["last_frame_at"] is None
     assert ready(inbox) == []
@@ -192,8 +199,8 @@ def test_frames_go_through(make, inbox):
     assert not lane.empty()
     assert figures(lane) == {"received": 2, "buffered": 2, "bytes": 10, "last_frame_at": 2.0}
     assert ready(inbox) == [lane]
-    (first,) = lane.take()
-    assert first is batch[0]
+    (first,) = take(lane)
+    assert first[0] is batch[0][0]
     assert take_all(lane) == [2]
     assert figures(lane)["buffered"] == 2  # in the dispatcher's hands: not yet delivered
     lane.delivered += 2
@@ -255,7 +262,7 @@ def test_drops_are_counted(make, overflow, left):
 def test_pictures_are_kept_by_camera(make):
     """A lane of video has the buffer of video."""
     lane = make(1, cls=VideoStream)
-    shots = [(b"x", float(n), parse(picture(camera))) for n, camera in enumerate("abab")]
+    shots = [(b"x", float(n), parse(picture(camera)), None) for n, camera in enumerate("abab")]
     assert lane.put(shots) == 2
     assert take_all(lane) == [2, 3]
 
@@ -278,7 +285,7 @@ def test_gaps(make, inbox):
     lane.put_gap(GAP)
     assert not lane.empty()
     assert ready(inbox) == [lane]
-    assert lane.take() == (GAP,)
+    assert take(lane) == (GAP,)
     assert figures(lane) == {}
 
 
@@ -298,11 +305,11 @@ def test_the_end_of_a_turn(make, inbox):
     lane, other = make(9), make(9)
     lane.put(entries(1, 2))
     assert ready(inbox) == [lane]
-    lane.take()
+    take(lane)
     other.put(entries(3))
     lane.end_turn()
     assert ready(inbox) == [other, lane]
-    lane.take()
+    take(lane)
     lane.end_turn()
     assert ready(inbox) == []
     lane.put(entries(4))
@@ -315,7 +322,7 @@ def test_a_gap_alone_keeps_the_turn(make, inbox):
     lane.put(entries(1))
     lane.put_gap(GAP)
     ready(inbox)
-    lane.take()
+    take(lane)
     lane.end_turn()
     assert ready(inbox) == [lane]
 
@@ -364,9 +371,10 @@ def test_a_reader_that_waits_has_received_what_fits(make, inbox):
     thread = InThread(lane.put, entries(1, 2, 3))
     assert inbox.next_lane(PATIENCE) is lane
     assert figures(lane) == {"received": 2, "buffered": 2, "bytes": 2, "last_frame_at": 2.0}
-    assert lane.take() == tuple(entries(1))
+    assert take(lane) == tuple(entries(1))
+    assert take(lane) == tuple(entries(2))
     assert thread.result() == 0
-    assert take_all(lane) == [2, 3]
+    assert take_all(lane) == [3]
 
 
 def test_a_large_frame_waits_for_more_room(make, inbox):
@@ -376,8 +384,7 @@ def test_a_large_frame_waits_for_more_room(make, inbox):
     taken = []
     while len(taken) < 4:
         assert inbox.next_lane(PATIENCE) is lane
-        item = lane.take()
-        taken += [int(entry[1]) for entry in item]
+        taken += take_all(lane)
         lane.end_turn()
     assert thread.result() == 0
     assert taken == [1, 2, 3, 4]
@@ -388,11 +395,73 @@ def test_it_waits_until_half_is_free(make, inbox):
     lane = make(4, "block")
     thread = InThread(lane.put, entries(*range(5)))
     assert inbox.next_lane(PATIENCE) is lane
-    lane.take()
+    assert take_some(lane, 3) == [0, 1, 2]
     assert lane._room.empty()
-    lane.take()
+    assert take_some(lane, 1) == [3]  # the loan of the first three is over
     assert thread.result() == 0
-    assert take_all(lane) == [2, 3, 4]
+    assert take_all(lane) == [4]
+
+
+# A reader that is ahead.
+
+
+def test_a_reader_waits_for_quick_callbacks(make, inbox):
+    """More than fits comes at once: nothing is dropped where the callbacks keep up."""
+    lane = make(100)
+    lane.put(entries(0))
+    assert take_all(lane) == [0]
+    thread = InThread(lane.put, entries(*range(1, 1001)))
+    taken = []
+    while len(taken) < 1000:
+        try:
+            inbox.next_lane(PAUSE / 10)
+        except Empty:
+            pass
+        taken += [item for item in take_all(lane) if not isinstance(item, Gap)]
+        lane.end_turn()
+        if not thread._thread.is_alive() and lane.empty():
+            break
+    assert thread.result() + len(taken) == 1000
+    figures(lane)
+
+
+def test_a_reader_does_not_wait_for_slow_callbacks(make, monkeypatch):
+    """It waits in vain once, and not again before something was taken."""
+    monkeypatch.setattr(module, "PAUSE", 0.001)
+    lane = make(100)
+    lane.put(entries(0))
+    take_all(lane)
+    waits = []
+    monkeypatch.setattr(
+        lane, "_wait_a_little", lambda wait=lane._wait_a_little: waits.append(wait())
+    )
+    dropped = [lane.put(entries(*range(60))) for _ in range(4)]
+    assert dropped == [0, 20, 60, 60]
+    assert len(waits) == 1
+    take(lane)
+    lane.put(entries(1))
+    assert len(waits) == 2
+
+
+def test_close_lets_a_reader_go_that_waits_a_little(make, monkeypatch):
+    """However long a little is."""
+    monkeypatch.setattr(module, "PAUSE", PATIENCE)
+    lane = make(100)
+    lane.put(entries(0))
+    take_all(lane)
+    thread = InThread(lane.put, entries(*range(100)))
+    lane.close()
+    assert thread.result() == 0
+
+
+def test_pictures_are_not_waited_for(make, monkeypatch):
+    """They are to be fresh."""
+    lane = make(1, cls=VideoStream)
+    monkeypatch.setattr(lane, "_wait_a_little", None)
+    shots = [(b"x" * 300_000, float(n), parse(picture("a")), None) for n in range(9)]
+    assert lane.put(shots[:1]) == 0
+    take_all(lane)
+    assert lane.put(shots[1:]) == 7
 
 
 # The end.
@@ -404,11 +473,11 @@ def test_close_discards_what_waits(make, cls):
     lane = make(9, cls=cls)
     lane.put(entries(1, 2, 3))
     lane.put_gap(GAP)
-    lane.take()
+    take(lane)
     lane.close()
     assert lane.closed
     assert lane.empty()
-    assert lane.take() == ()
+    assert take(lane) == ()
     assert figures(lane) == {"received": 3, "discarded": 3, "bytes": 3, "last_frame_at": 3.0}
 
 
@@ -478,12 +547,12 @@ def test_close_in_a_signal_handler(make, cls, with_gap):
         if with_gap:
             lane.put_gap(GAP)
         lane.put(entries(1, 2))
-        taken, happened = interrupted(lane.take, lane.close, line)
+        taken, happened = interrupted(functools.partial(take, lane), lane.close, line)
         if not happened:
             break
         assert lane.closed
         assert taken in ((), (GAP, *entries(1)) if with_gap else tuple(entries(1)))
-        assert lane.take() == ()
+        assert take(lane) == ()
         assert lane.empty()
         assert figures(lane)["discarded"] == 2
     assert line > 5
@@ -501,11 +570,13 @@ def test_close_while_a_frame_is_taken(make):
             return super().__len__()
 
     lane, text = make(9), Text(b"x")
-    lane.put([(text, 1.0, None), *entries(2)])
+    lane.put([(text, 1.0, None, None), *entries(2)])
     text.closes = True
-    assert lane.take() == ((text, 1.0, None),)
+    assert take(lane) == ((text, 1.0, None, None),)
+    assert not lane.closed
+    assert take(lane) == ()
     assert lane.closed
-    assert lane.take() == ()
+    assert take(lane) == ()
     assert lane.empty()
     assert figures(lane)["discarded"] == 2
 
@@ -524,7 +595,7 @@ def test_every_snapshot_adds_up(make, inbox):
         gaps = frames = 0
         while not (done.is_set() and lane.empty()):
             turn = inbox.next_lane(PATIENCE)
-            for taken in iter(lane.take, ()):
+            for taken in iter(lambda: take(lane), ()):
                 gaps += sum(item.dropped for item in taken if isinstance(item, Gap))
                 frames += 1
                 lane.delivered += 1

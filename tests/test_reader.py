@@ -7,7 +7,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from helpers import PATIENCE, FakeClock, picture, point, telemetry
+from helpers import PATIENCE, FakeClock, picture, point, take, telemetry
 
 from plexus_sync import (
     AuthenticationError,
@@ -164,7 +164,7 @@ class Bench:
         """Take everything from the lane: Gaps, and the texts of frames."""
         return [
             item if isinstance(item, Gap) else item[0]
-            for taken in iter(self.reader.lane.take, ())
+            for taken in iter(lambda: take(self.reader.lane), ())
             for item in taken
         ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from helpers import FakeClock, event, picture, point, telemetry, text
+from helpers import FakeClock, event, picture, point, take, telemetry, text
 
 from plexus_sync import Buffer, Gap, LogsStream, MetricsStream, VideoStream
 from plexus_sync.gaps import GapBook
@@ -125,7 +125,7 @@ class Bench:
         """Take everything from the lane: Gaps, and frames as text and whether they are parsed."""
         return [
             item if isinstance(item, Gap) else (item[0], item[2] is not None)
-            for taken in iter(self.lane.take, ())
+            for taken in iter(lambda: take(self.lane), ())
             for item in taken
         ]
 
@@ -515,6 +515,22 @@ class TestParsing:
         assert not bench.book.in_outage
 
     @pytest.mark.parametrize(
+        "message",
+        [
+            NOTICE.replace(b"{", b'{"note": "' + b"x" * 1000 + b'", ', 1),
+            NOTICE.replace(b"{", b'{"note": "' + b"x" * 1000 + b'\\"type\\":\\"telemetry\\"", ', 1),
+        ],
+    )
+    def test_long_notice(self, message):
+        """A notice is found however long it is, among telemetry as long."""
+        long = [telemetry(*[point(number)] * 20) for number in range(2)]
+        last = b'{"points":[' + b" " * 1000 + b'],"type":"telemetry"}'
+        bench = Bench()
+        bench.run((0, DATA), (1, *long, message, last))
+        gap = Gap(METRICS, bench.wall(), bench.wall(), "gateway")
+        assert bench.texts() == [DATA, *long, message, gap, last]
+
+    @pytest.mark.parametrize(
         ("stream", "message"),
         [(VIDEO, picture()), (MetricsStream("robot-01", stale_timeout=60), DATA)],
         ids=["video", "stale_timeout"],
@@ -567,7 +583,7 @@ class TestCounting:
         mixed = telemetry(point(1, source_id="robot-02"), point(2))
         bench = Bench()
         bench.run((0, mixed))
-        ((entry_text, at, wire),) = bench.lane.take()
+        ((entry_text, at, wire, _),) = take(bench.lane)
         frame = bench.lane.decoder.frame(entry_text, at, wire)
         assert [p.value for p in frame.points] == [2]
 
