@@ -31,10 +31,10 @@ Entry = Tuple[bytes, float, Optional[Wire], Optional[Gap]]
 # What is lent: frames as the decoder gives them, and a Gap alone where no frame is behind it yet.
 Item = Union[Decoded, Gap]
 
-# At most so much is lent at once. More would spare no more of what a loan costs, and make more
-# objects than the garbage collector lets pass without a look at all of them. It is less after a
-# loan that was taken back, since what is then dropped was decoded for nothing.
-LOAN, LOAN_BYTES = 32, 16 * 1024
+# At most so many entries, of so many bytes, are lent at once: more would spare no more of what a
+# loan costs. They are fewer after a loan that was taken back, as what is then dropped was decoded
+# for nothing.
+LOAN, LOAN_BYTES = 32, 64 * 1024
 # The bytes by which the reader best runs ahead of the callbacks: what waits behind more of them has
 # left the processor's cache when its turn comes.
 AHEAD = 256 * 1024
@@ -236,16 +236,23 @@ class PictureBuffer:
         self._bytes = 0
 
     def is_crowded(self) -> bool:
-        """Return False: to read on without delay is what keeps the pictures fresh."""
-        return False
+        """Return whether it would be better to read on a little later."""
+        return self._frames > 0
 
     def is_drained(self) -> bool:
-        """Return True: as soon as one picture is taken, the next may come."""
-        return True
+        """Return whether it is time to read on."""
+        return self._frames == 0
 
     def extend(self, entries: List[Entry]) -> Tuple[int, int]:
-        """Put nothing: each picture has to be looked at alone."""
-        return 0, 0
+        """Put the first where nothing waits; return how many frames that is, and their bytes.
+
+        So quick callbacks get every picture, also of a read that brought several.
+        """
+        entry = entries[0]
+        if self._frames or self._queue_for(entry) is None:
+            return 0, 0
+        self.offer(entry)
+        return 1, len(entry[0])
 
     def offer(self, entry: Entry) -> int:
         """Put a frame; return how many frames were dropped, itself perhaps among them.

@@ -454,14 +454,23 @@ def test_close_lets_a_reader_go_that_waits_a_little(make, monkeypatch):
     assert thread.result() == 0
 
 
-def test_pictures_are_not_waited_for(make, monkeypatch):
-    """They are to be fresh."""
+def test_pictures_of_one_read(make, inbox, monkeypatch):
+    """Quick callbacks get each of them; slow ones the last, after one wait in vain."""
+    shots = [(b"x", float(n), parse(picture("a")), None) for n in range(9)]
     lane = make(1, cls=VideoStream)
-    monkeypatch.setattr(lane, "_wait_a_little", None)
-    shots = [(b"x" * 300_000, float(n), parse(picture("a")), None) for n in range(9)]
-    assert lane.put(shots[:1]) == 0
-    take_all(lane)
-    assert lane.put(shots[1:]) == 7
+    monkeypatch.setattr(module, "PAUSE", PATIENCE)
+    lane.put(shots[:1])
+    assert take_all(lane) == [0]
+    thread = InThread(lane.put, shots[1:4])
+    seen = []
+    while len(seen) < 3:
+        inbox.next_lane(PATIENCE)
+        seen += take_all(lane)
+        lane.end_turn()
+    assert (thread.result(), seen) == (0, [1, 2, 3])
+    monkeypatch.setattr(module, "PAUSE", 0.001)
+    assert lane.put(shots[4:]) == 4
+    assert take_all(lane) == [8]
 
 
 # The end.
