@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
 import threading
-from typing import Any, Iterator
+from typing import Any, Optional
 
 from .deadline import Deadline
 from .interrupt import Interrupt
@@ -54,20 +53,26 @@ class Line:
                 self.sock.close()
 
 
-@contextlib.contextmanager
-def network_errors(where: str) -> Iterator[None]:
+class network_errors:  # it reads as the function that it stands for
     """Turn the operating system's and TLS's errors into ``Lost``: the one place where that is done.
 
-    ``where`` says in the message what they happened to.
+    ``where`` says in the message what they happened to. A class, as a generator would cost more
+    than the read that it guards; one object may be used any number of times.
     """
-    try:
-        yield
-    except socket.timeout as error:
-        raise Lost(ABNORMAL, f"{where}: no answer in time", cause=error) from None
-    except ssl.SSLCertVerificationError as error:
-        raise Lost(TLS, f"{where}: {error.verify_message}", cause=error) from None
-    except OSError as error:
-        raise Lost(ABNORMAL, f"{where}: {error}", cause=error) from None
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: Optional[BaseException], traceback: object) -> None:
+        if isinstance(error, socket.timeout):
+            raise Lost(ABNORMAL, f"{self._where}: no answer in time", cause=error) from None
+        if isinstance(error, ssl.SSLCertVerificationError):
+            raise Lost(TLS, f"{self._where}: {error.verify_message}", cause=error) from None
+        if isinstance(error, OSError):
+            raise Lost(ABNORMAL, f"{self._where}: {error}", cause=error) from None
 
 
 def time_left(deadline: Deadline) -> float:

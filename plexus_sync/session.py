@@ -81,12 +81,15 @@ class Session:
         self._clock = clock
         self._wall = wall
         self._is_video = isinstance(lane.stream, VideoStream)
-        self._always_parse = self._is_video or lane.stream.stale_timeout is not None
+        self._has_stale_timeout = lane.stream.stale_timeout is not None
+        self._always_parse = self._is_video or self._has_stale_timeout
+        self._is_watched = True  # whether what is heard may change when something is due
         self._frames = self._data = self._data_in_batch = False
         # Points in time on the monotonic clock; inf is never.
         self._began_at = self._heard_at = clock()
         self._auth_at = self._open_at = self._data_at = self._silent_at = math.inf
         self._ping_at = self._pinged_at = math.inf  # the next ping, and the last one
+        self._due_at = -math.inf  # the next duty, or some time before it
 
     def run(self, url: str, key: Secret) -> None:
         """Connect, sign in and read; returns only by raising ``Lost`` or ``LaneFull``."""
@@ -96,11 +99,17 @@ class Session:
         self._auth_at = self._heard_at = self._clock()
         self._ping_at = self._auth_at + settings.ping_interval
         self._enter(Event.AUTHENTICATE)
+        self._due_at = self._next_duty()
         while True:
-            messages = self._connection.receive(self._time_to_next_duty())
+            messages = self._connection.receive(max(0.0, self._due_at - self._clock()))
             if messages is not None:
                 self._heard(messages)
-            self._do_duties()
+            # What is heard changes the time of a duty only while a pong is awaited or data is: else
+            # duties are looked at when the first is due, and not at every read.
+            if self._is_watched or self._connection.awaits_pong or self._clock() >= self._due_at:
+                self._do_duties()
+                self._due_at = self._next_duty()
+                self._is_watched = self._connection.awaits_pong or self._has_stale_timeout
 
     def achieved(self) -> Run:
         """Return what the connection achieved up to now."""
@@ -171,14 +180,13 @@ class Session:
     def _opened(self, at: float) -> None:
         self._open_at = self._clock()
         self._silent_at = self._open_at + SILENCE
+        self._due_at = self._open_at
         self._lane.put_gap(self._book.opened(at))
         self._enter(Event.OPEN)
 
-    def _time_to_next_duty(self) -> float:
+    def _next_duty(self) -> float:
         due = min(self._pong_due() or self._ping_at, self._stale_at(), self._silent_at)
-        if self._open_at == math.inf:
-            due = min(due, self._auth_at + OPEN_AFTER)
-        return max(0.0, due - self._clock())
+        return due if self._open_at != math.inf else min(due, self._auth_at + OPEN_AFTER)
 
     def _do_duties(self) -> None:
         now = self._clock()

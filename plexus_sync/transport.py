@@ -22,6 +22,8 @@ from .settings import Secret, Settings
 
 __all__ = ["Connection"]
 
+_IN_USE = network_errors("the connection")
+
 
 class Connection:
     """The client's end of one WebSocket. Only its reader's thread may use it.
@@ -84,7 +86,7 @@ class Connection:
             # 0 would mean not to wait at all.
             self._timeout = min(max(timeout, 0.001), MAX_WAIT)
             self._line.sock.settimeout(self._timeout)
-        with network_errors("the connection"):
+        with _IN_USE:
             try:
                 count = self._line.sock.recv_into(frames.room())
             except socket.timeout:
@@ -140,7 +142,7 @@ class Connection:
         self._line.writing = True  # before the look at stop: see Line.wake
         if self._stop.is_set():
             raise Lost(ABNORMAL, "closed")
-        with network_errors("the connection"):
+        with _IN_USE:
             self._timeout = self._write_timeout if timeout is None else timeout
             self._line.sock.settimeout(self._timeout)
             self._line.sock.sendall(build())
