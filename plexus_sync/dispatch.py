@@ -181,13 +181,14 @@ class Dispatcher:
         while self._turns:
             lane = self._turns[0]
             if self._turn_used and self._turn_is_over():
-                self._end_turn()
+                lane.end_turn()
+                self._next_turn()
                 continue
             try:
                 item = lane.lent.popleft()
             except IndexError:  # all is handed over, was taken back, or the lane was closed
                 if not lane.lend():
-                    self._end_turn()
+                    self._next_turn()
                 continue
             self._turn_used = True
             return self._count(lane, item)
@@ -196,8 +197,8 @@ class Dispatcher:
     def _turn_is_over(self) -> bool:
         return not self._inbox.ready.empty() and time.monotonic() >= self._turn_ends
 
-    def _end_turn(self) -> None:
-        self._turns.popleft().end_turn()
+    def _next_turn(self) -> None:
+        self._turns.popleft()
         self._turn_used = False
         self._turn_ends = time.monotonic() + TURN
 

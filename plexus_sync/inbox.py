@@ -164,30 +164,32 @@ class Lane:
     # For the dispatcher.
 
     def lend(self) -> bool:
-        """Fill ``lent``, which is empty, with frames; return whether something is in it."""
+        """Fill ``lent``, which is empty, with frames; return whether something is in it.
+
+        Where nothing is, the lane is out of the row.
+        """
         with self._lock:
             if self.closed:
                 self._buffer.clear()
-                return False
             loan = self._buffer.next_loan()
             self._taken_from = True
             if self._awaited and self._buffer.is_drained():
                 self._awaited = False
                 self._room.put(None)
+            if not loan:
+                self._scheduled = bool(self.lent)
+                return self._scheduled
         # Decoded while they are still in the buffer, without the lock: the reader may go on, and
         # Ctrl-C loses nothing.
         frames = self.decoder.frames(loan)
         with self._lock:
             if not self.closed:
                 self._buffer.lend(loan, frames)
-        return bool(self.lent)
+        return True
 
     def end_turn(self) -> None:
-        """Go to the back of the row, or out of it where nothing waits."""
-        with self._lock:
-            self._scheduled = False
-            if not self.empty():
-                self._schedule()
+        """Go to the back of the row, since there is more."""
+        self._inbox.ready.put(self)
 
     def empty(self) -> bool:
         """Return whether nothing waits, not even a Gap."""

@@ -309,8 +309,7 @@ def test_the_end_of_a_turn(make, inbox):
     other.put(entries(3))
     lane.end_turn()
     assert ready(inbox) == [other, lane]
-    take(lane)
-    lane.end_turn()
+    assert take_all(lane) == [2]
     assert ready(inbox) == []
     lane.put(entries(4))
     assert ready(inbox) == [lane]
@@ -359,7 +358,6 @@ def test_a_reader_waits_for_room(make, inbox):
         found = figures(lane)
         assert found["received"] <= len(taken) + 2
         taken += take_all(lane)
-        lane.end_turn()
     assert thread.result() == 0
     assert taken == [1, 2, 3, 4, 5]
     assert figures(lane)["received"] == 5
@@ -385,7 +383,6 @@ def test_a_large_frame_waits_for_more_room(make, inbox):
     while len(taken) < 4:
         assert inbox.next_lane(PATIENCE) is lane
         taken += take_all(lane)
-        lane.end_turn()
     assert thread.result() == 0
     assert taken == [1, 2, 3, 4]
 
@@ -418,7 +415,6 @@ def test_a_reader_waits_for_quick_callbacks(make, inbox):
         except Empty:
             pass
         taken += [item for item in take_all(lane) if not isinstance(item, Gap)]
-        lane.end_turn()
         if not thread._thread.is_alive() and lane.empty():
             break
     assert thread.result() + len(taken) == 1000
@@ -466,7 +462,6 @@ def test_pictures_of_one_read(make, inbox, monkeypatch):
     while len(seen) < 3:
         inbox.next_lane(PATIENCE)
         seen += take_all(lane)
-        lane.end_turn()
     assert (thread.result(), seen) == (0, [1, 2, 3])
     monkeypatch.setattr(module, "PAUSE", 0.001)
     assert lane.put(shots[4:]) == 4
@@ -603,13 +598,11 @@ def test_every_snapshot_adds_up(make, inbox):
     def dispatch():
         gaps = frames = 0
         while not (done.is_set() and lane.empty()):
-            turn = inbox.next_lane(PATIENCE)
+            inbox.next_lane(PATIENCE)
             for taken in iter(lambda: take(lane), ()):
                 gaps += sum(item.dropped for item in taken if isinstance(item, Gap))
                 frames += 1
                 lane.delivered += 1
-            if turn is not None:
-                turn.end_turn()
         return gaps, frames
 
     reader, dispatcher = InThread(read), InThread(dispatch)
