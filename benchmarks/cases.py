@@ -56,6 +56,14 @@ CASES: Tuple[Case, ...] = (
 # The latency and the many sockets are measured with these frames.
 PACED = _telemetry(10, "documented")
 
+# Of these it is told where the time goes.
+PROFILED = (
+    "telemetry-1-documented",
+    "telemetry-10-documented",
+    "telemetry-10-service",
+    "telemetry-100-documented",
+)
+
 
 def case_named(name: str) -> Case:
     """Return the case of that name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 import sys
@@ -11,9 +12,9 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from .cases import PACED, Case, Plan
 from .clients import LABELS, PEERS
 from .frames import blob
-from .processes import Broken, Client, Sender, clients
+from .processes import ROOT, Broken, Client, Sender, clients
 
-__all__ = ["imports", "latency", "many_sockets", "throughput"]
+__all__ = ["imports", "latency", "many_sockets", "steps", "throughput"]
 
 Say = Callable[[str], None]
 
@@ -165,6 +166,16 @@ def many_sockets(plan: Plan, say: Say) -> Dict[str, Any]:
                     result["kb_per_stream"] = (got["resident_kb"] - base) / (size - 1)
                 results.setdefault(name, {}).setdefault(str(size), []).append(result)
     return {"sizes": list(plan.sockets), "results": results, "failures": failures}
+
+
+def steps(cases: Sequence[str]) -> Dict[str, Dict[str, float]]:
+    """Return where the time of a frame goes, in a process of its own for each case."""
+    return {
+        case: json.loads(
+            subprocess.check_output((sys.executable, "-m", "benchmarks.steps", case), cwd=ROOT)
+        )
+        for case in cases
+    }
 
 
 IMPORTS = {

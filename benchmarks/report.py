@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from .clients import LABELS, PEERS
+from .steps import STEPS
 from .summary import median_of, ratio_of, targets
 
 __all__ = ["write"]
@@ -172,6 +173,24 @@ def _sockets(results: Results, folder: Path) -> List[str]:
     return lines
 
 
+def _steps(results: Results) -> List[str]:
+    found = results.get("steps")
+    if not found:
+        return []
+    titles = [results["throughput"].get(case, {}).get("title", case) for case in found]
+    rows = [
+        (label, *(_number(of_case[step], 2) for of_case in found.values()))
+        for step, label in STEPS.items()
+    ]
+    return [
+        *_heading("Where the time goes"),
+        "µs a frame of each step alone, on one thread: what the threads cost each other, and what",
+        "the system does for the socket, comes to it. Below it the texts decoded by others.",
+        "",
+        *_table(("step", *titles), rows),
+    ]
+
+
 def _imports(results: Results, folder: Path) -> List[str]:
     found = results.get("imports")
     if not found:
@@ -197,7 +216,8 @@ def write(results: Results, file: Path) -> None:
     for name, found in results["throughput"].items():
         if found["runs"]:
             lines += _case(results, name, folder)
-    lines += _latency(results, folder) + _sockets(results, folder) + _imports(results, folder)
+    lines += _latency(results, folder) + _sockets(results, folder)
+    lines += _steps(results) + _imports(results, folder)
     lines += _heading("Machine and versions")
     lines += [f"* {what}: {value}" for what, value in results["machine"].items()]
     lines += [f"* the whole run took {results['seconds']} s", ""]

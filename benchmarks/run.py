@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Dict
 
 from . import measure
-from .cases import FULL, QUICK
+from .cases import FULL, PROFILED, QUICK
 from .machine import describe
 from .plots import draw_all
 from .processes import ROOT, certificates
@@ -49,6 +49,9 @@ def _measure(quick: bool, only: str) -> Dict[str, Any]:
     if "sockets".startswith(only):
         _say("many sockets")
         results["sockets"] = measure.many_sockets(plan, _say)
+    if "steps".startswith(only):
+        _say("where the time goes")
+        results["steps"] = measure.steps(PROFILED)
     if "imports".startswith(only):
         _say("imports")
         results["imports"] = measure.imports(plan)

@@ -36,7 +36,7 @@ _TELEMETRY_LAST = (b',"type":"telemetry"}', b', "type": "telemetry"}')
 _LONG = 500  # bytes from which on to look at both ends costs less than to search
 
 
-def _may_hold_notice(messages: List[bytes]) -> bool:
+def may_hold_notice(messages: List[bytes]) -> bool:
     """Return whether one of them may be a gateway_reconnecting; it is parsed then, to be sure."""
     if len(messages[0]) > _LONG:
         messages = [
@@ -142,7 +142,7 @@ class Session:
             self._data
             and not self._always_parse
             and not self._book.in_outage
-            and not _may_hold_notice(messages)
+            and not may_hold_notice(messages)
         ):
             return [(text, at, None, None) for text in messages]
         return self._parsed_entries(messages, at)
