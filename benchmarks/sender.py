@@ -29,6 +29,7 @@ from .frames import blob, close_frame, text_frame, timed_templates
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 _KEY = re.compile(rb"(?im)^sec-websocket-key:\s*(\S+)")
 _SOURCE = re.compile(rb"robot-\d+")
+PATIENCE = 3.0  # seconds; one that takes nothing for so long must not keep the others waiting
 TICK = 0.005  # seconds; in each one a share of all the sockets is served
 
 stop = threading.Event()
@@ -84,7 +85,11 @@ def _hang_up_aside(client: socket.socket) -> None:
 def _clients(listener: socket.socket, case: Case) -> Iterator[socket.socket]:
     """Yield one client after the other, upgraded and with its auth frame taken."""
     while True:
-        client = listener.accept()[0]
+        try:
+            client = listener.accept()[0]
+        except OSError as error:  # the client ended in the TLS handshake
+            print(f"refused: {error}", file=sys.stderr)
+            continue
         try:
             _upgrade(client, case)
             client.recv(4096)
@@ -92,6 +97,7 @@ def _clients(listener: socket.socket, case: Case) -> Iterator[socket.socket]:
             print(f"refused: {error}", file=sys.stderr)
             client.close()
             continue
+        client.settimeout(PATIENCE)
         stop.clear()
         yield client
 

@@ -30,7 +30,7 @@ from .touch import Meter, handler
 __all__ = ["STEPS", "steps"]
 
 STEPS = {
-    "cut": "cut out of the buffer (framing.py)",
+    "cut": "copy into the buffer and cut out of it (framing.py)",
     "look": "look for a gateway_reconnecting (session.py)",
     "put": "put into the lane (inbox.py)",
     "decode": "decode and filter (decode.py)",
