@@ -1,6 +1,6 @@
-"""The bounded buffers between a reader and the callbacks: what stays, what goes, where Gaps stand.
+"""The bounded buffer between a reader and the callbacks: what stays, what goes, where Gaps stand.
 
-Pure data structures without a lock; their owner has one. Gaps stand between the frames and take
+A pure data structure without a lock; its owner has one. Gaps stand between the frames and take
 no place: two of them always have a frame between.
 
 What is to be handed over next is *lent*: put into ``lent``, which whoever hands over empties from
@@ -11,16 +11,14 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
-from typing import Deque, Dict, List, Optional, Tuple, Union
-
-import attrs
+from typing import Deque, List, Optional, Tuple, Union
 
 from .decode import Decoded
 from .frames import Gap
-from .streams import Buffer, Stream, VideoStream
-from .wire import Wire, camera_of
+from .streams import Buffer, Stream
+from .wire import Wire
 
-__all__ = ["BufferFull", "Entry", "FrameBuffer", "Item", "PictureBuffer", "new_buffer"]
+__all__ = ["BufferFull", "Entry", "FrameBuffer", "Item", "drops_oldest"]
 
 # One frame that waits: its text, when it came (seconds since the epoch), its wire object where the
 # reader had to make one, and the Gap right before it. A tuple, since one is made for every frame.
@@ -38,15 +36,13 @@ LOAN, LOAN_BYTES = 32, 64 * 1024
 # The bytes by which the reader best runs ahead of the callbacks: what waits behind more of them has
 # left the processor's cache when its turn comes.
 AHEAD = 256 * 1024
-MAX_CAMERAS = 64  # names come from the server; each costs a queue
-OTHER_FRAMES = 100  # places on video for frames that are no pictures
 
 
 class BufferFull(Exception):
     """There is no room, and the policy is not to drop."""
 
 
-def _drops_oldest(policy: Buffer) -> bool:
+def drops_oldest(policy: Buffer) -> bool:
     """Return whether the oldest makes room, not the newest; BufferFull where neither may."""
     if policy.overflow in ("block", "error"):
         raise BufferFull
@@ -114,7 +110,7 @@ class FrameBuffer:
             self._reclaim()
         dropped = 0
         while self._is_full(size):
-            if not _drops_oldest(self._policy):
+            if not drops_oldest(self._policy):
                 self.put_gap(self._overflow_gap(entry))
                 return 1
             self._drop_oldest()
@@ -206,158 +202,3 @@ class FrameBuffer:
 
     def _overflow_gap(self, entry: Entry) -> Gap:
         return Gap(self._stream, entry[1], entry[1], "overflow", 1)
-
-
-@attrs.define(eq=False)
-class _Queue:
-    """The waiting frames of one camera, or those that are no pictures."""
-
-    places: int
-    entries: Deque[Tuple[int, Entry]] = attrs.field(factory=deque)  # with the stretch of each
-
-
-class PictureBuffer:
-    """For video: ``size`` pictures of each camera, so that the freshest can be handed over.
-
-    The order of hand-over is kept as a row of queues, one for each waiting frame. A picture that
-    replaces an older one of its camera takes over its turn, so that a camera that is faster than
-    the others is not for ever sent to the back. A Gap, or a frame that is no picture, begins a new
-    *stretch*: turns are not taken over across it, since what came after must not overtake it.
-    """
-
-    def __init__(self, stream: Stream) -> None:
-        self.lent: Deque[Item] = deque()
-        self._policy: Buffer = stream.buffer
-        self._row: Deque[Union[_Queue, Gap]] = deque()
-        self._cameras: Dict[str, _Queue] = {}
-        self._others = _Queue(OTHER_FRAMES)
-        self._stretch = 0
-        self._frames = 0
-        self._bytes = 0
-
-    def is_crowded(self) -> bool:
-        """Return whether it would be better to read on a little later."""
-        return self._frames > 0
-
-    def is_drained(self) -> bool:
-        """Return whether it is time to read on."""
-        return self._frames == 0
-
-    def extend(self, entries: List[Entry]) -> Tuple[int, int]:
-        """Put the first where nothing waits; return how many frames that is, and their bytes.
-
-        So quick callbacks get every picture, also of a read that brought several.
-        """
-        entry = entries[0]
-        if self._frames or self._queue_for(entry) is None:
-            return 0, 0
-        self.offer(entry)
-        return 1, len(entry[0])
-
-    def offer(self, entry: Entry) -> int:
-        """Put a frame; return how many frames were dropped, itself perhaps among them.
-
-        Raises BufferFull where the policy is not to drop.
-        """
-        queue = self._queue_for(entry)
-        if queue is None:
-            return 1
-        size = len(entry[0])
-        dropped = 0
-        while self._frames and self._bytes + size > self._policy.max_bytes:
-            if not _drops_oldest(self._policy):
-                return 1
-            self._drop_oldest_of(self._first_queue())
-            dropped += 1
-        takes_turn = False
-        if len(queue.entries) >= queue.places:
-            if not _drops_oldest(self._policy):
-                return 1
-            takes_turn = queue.entries[0][0] == self._stretch
-            self._drop_oldest_of(queue, keep_turn=takes_turn)
-            dropped += 1
-        if queue is self._others:
-            self._stretch += 1
-        queue.entries.append((self._stretch, entry))
-        self._frames += 1
-        self._bytes += size
-        if not takes_turn:
-            self._row.append(queue)
-        return dropped
-
-    def put_gap(self, gap: Gap) -> None:
-        """Put a Gap at the end."""
-        self._stretch += 1
-        last = self._row[-1] if self._row else None
-        if isinstance(last, Gap):
-            self._row[-1] = last.merged(gap)
-        else:
-            self._row.append(gap)
-
-    def next_loan(self) -> List[Entry]:
-        """Take out what is to be lent next: one frame, so that what waits stays the freshest."""
-        gap: Optional[Gap] = None
-        if not self._row:
-            return []
-        item = self._row.popleft()
-        if isinstance(item, Gap):
-            gap = item
-            if not self._row:
-                self.lent.append(gap)
-                return []
-            item = self._row.popleft()
-            assert not isinstance(item, Gap), "two gaps always have a frame between"
-        return [(*self._take_from(item)[:3], gap)]
-
-    def lend(self, loan: List[Entry], items: List[Decoded]) -> None:
-        """Lend what was made of ``next_loan``."""
-        self.lent.extend(items)
-
-    def empty(self) -> bool:
-        """Return whether nothing waits, not even a Gap."""
-        return not self._row and not self.lent
-
-    def clear(self) -> None:
-        """Throw everything away."""
-        self.lent.clear()
-        self._row.clear()
-        for queue in (*self._cameras.values(), self._others):
-            queue.entries.clear()
-        self._frames = self._bytes = 0
-
-    def _queue_for(self, entry: Entry) -> Optional[_Queue]:
-        camera = camera_of(entry[2])
-        if camera is None:
-            return self._others
-        queue = self._cameras.get(camera)
-        if queue is None and len(self._cameras) < MAX_CAMERAS:
-            queue = self._cameras[camera] = _Queue(self._policy.size)
-        return queue
-
-    def _take_from(self, queue: _Queue) -> Entry:
-        entry = queue.entries.popleft()[1]
-        self._frames -= 1
-        self._bytes -= len(entry[0])
-        return entry
-
-    def _first_queue(self) -> _Queue:
-        return next(item for item in self._row if not isinstance(item, Gap))
-
-    def _drop_oldest_of(self, queue: _Queue, keep_turn: bool = False) -> None:
-        """Drop a frame and its turn; Gaps that then have nothing between them become one."""
-        self._take_from(queue)
-        if keep_turn:
-            return
-        row = self._row
-        index = row.index(queue)
-        del row[index]
-        if 0 < index < len(row):
-            before, after = row[index - 1], row[index]
-            if isinstance(before, Gap) and isinstance(after, Gap):
-                row[index - 1] = before.merged(after)
-                del row[index]
-
-
-def new_buffer(stream: Stream) -> Union[FrameBuffer, PictureBuffer]:
-    """Return the buffer that fits the stream."""
-    return PictureBuffer(stream) if isinstance(stream, VideoStream) else FrameBuffer(stream)

@@ -11,14 +11,15 @@ from collections import deque
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Deque, Dict, List, Optional, Set, Tuple, Union
 
-from .buffers import BufferFull, Entry, new_buffer
+from .buffers import BufferFull, Entry, FrameBuffer
 from .deadline import Deadline
 from .decode import StreamDecoder
 from .errors import PlexusError
 from .frames import Gap
 from .latch import owns
+from .pictures import PictureBuffer
 from .state import StateChange
-from .streams import Stream
+from .streams import Stream, VideoStream
 
 __all__ = ["Inbox", "Lane", "LaneFull", "Notice"]
 
@@ -90,7 +91,9 @@ class Lane:
         self.stream = stream
         self.decoder = StreamDecoder(stream, keep_raw)
         self._inbox = inbox
-        self._buffer = new_buffer(stream)
+        self._buffer: Union[FrameBuffer, PictureBuffer] = (
+            PictureBuffer(stream) if isinstance(stream, VideoStream) else FrameBuffer(stream)
+        )
         # What the dispatcher is to hand over next; it takes from the left without the lock.
         self.lent = self._buffer.lent
         self._blocks = stream.buffer.overflow == "block"

@@ -10,14 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plexus_sync import Buffer, Gap, LogsStream, MetricsStream, VideoStream
-from plexus_sync.buffers import (
-    MAX_CAMERAS,
-    OTHER_FRAMES,
-    BufferFull,
-    FrameBuffer,
-    PictureBuffer,
-    new_buffer,
-)
+from plexus_sync.buffers import BufferFull, FrameBuffer
+from plexus_sync.pictures import MAX_CAMERAS, OTHER_FRAMES, PictureBuffer
 from plexus_sync.wire import parse
 
 OTHER = parse(telemetry())  # on video a frame that is no picture
@@ -26,12 +20,12 @@ WIRES = {camera: parse(picture(camera, frame="")) for camera in "abc"}
 
 def frames(size, overflow="drop_oldest", **limits):
     """Return a buffer for metrics."""
-    return new_buffer(MetricsStream("robot-01", buffer=Buffer(size, overflow, **limits)))
+    return FrameBuffer(MetricsStream("robot-01", buffer=Buffer(size, overflow, **limits)))
 
 
 def pictures(size=1, overflow="drop_oldest", **limits):
     """Return a buffer for video."""
-    return new_buffer(VideoStream("robot-01", buffer=Buffer(size, overflow, **limits)))
+    return PictureBuffer(VideoStream("robot-01", buffer=Buffer(size, overflow, **limits)))
 
 
 def entry(number, size=1, wire=None):
@@ -79,19 +73,6 @@ def waiting(buffer):
 def fill(buffer, entries):
     """Offer all; return how many each of them dropped."""
     return [buffer.offer(item) for item in entries]
-
-
-@pytest.mark.parametrize(
-    ("stream", "cls"),
-    [
-        (MetricsStream("r"), FrameBuffer),
-        (LogsStream("r"), FrameBuffer),
-        (VideoStream("r"), PictureBuffer),
-    ],
-)
-def test_new_buffer(stream, cls):
-    """Video has a buffer of its own."""
-    assert type(new_buffer(stream)) is cls
 
 
 @pytest.mark.parametrize("make", [frames, pictures])
@@ -229,7 +210,7 @@ def test_a_frame_too_large_is_the_newest():
 def test_the_stream_of_an_overflow():
     """A Gap tells whose it is."""
     stream = LogsStream("robot-01", buffer=Buffer(1))
-    buffer = new_buffer(stream)
+    buffer = FrameBuffer(stream)
     fill(buffer, [entry(1), entry(2)])
     assert take(buffer) == (Gap(stream, 1.0, 1.0, "overflow", 1), entry(2))
 
