@@ -54,6 +54,14 @@ def _number(value: Optional[float], digits: int = 0) -> str:
     return "" if value is None else f"{value:,.{digits}f}"
 
 
+def _failures(found: Dict[str, Any]) -> List[str]:
+    """Return who was not measured and, in one line, why."""
+    return [
+        f"Not measured: {client}: ``{' '.join(why.replace('`', '').split())[:200]}``\n"
+        for client, why in found["failures"].items()
+    ]
+
+
 def _ratio(results: Results, case: str, peer: str, we: str, unit: str) -> str:
     found = ratio_of(results, case, peer, we, unit)
     return "" if found is None else "{:.2f} ({:.2f} to {:.2f})".format(*found)
@@ -119,7 +127,7 @@ def _case(results: Results, name: str, folder: Path) -> List[str]:
         "our CPU to its CPU, block",
     )
     lines += _table(header, rows)
-    lines += [f"Not measured: {client}: {why}\n" for client, why in found["failures"].items()]
+    lines += _failures(found)
     return lines + _figure(name, folder, f"Frames a second: {found['title']}")
 
 
@@ -166,7 +174,7 @@ def _sockets(results: Results, folder: Path) -> List[str]:
                 rows.append((f"{size:,}", LABELS[client], *figures))
     header = ("sockets", "client", "CPU µs a frame", "KB a stream", "frames/s handed over")
     lines += _table(header, rows)
-    lines += [f"Not measured: {client}: {why}\n" for client, why in found["failures"].items()]
+    lines += _failures(found)
     for size in found["sizes"]:
         for key in ("cpu_us", "kb_per_stream"):
             lines += _figure(f"sockets-{size}-{key}", folder, f"{size} sockets: {key}")

@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from plexus_sync import Buffer, MetricsStream, TelemetryFrame
-from plexus_sync.buffers import LOAN
+from plexus_sync.buffers import LOAN, LOAN_BYTES
 from plexus_sync.callbacks import Callbacks
 from plexus_sync.deadline import Deadline
 from plexus_sync.dispatch import Dispatcher
@@ -85,7 +85,8 @@ def steps(case: str) -> Dict[str, float]:
     batches = _cut(data)
     texts = [text for batch in batches for text in batch]
     entries = [(text, 1.0, None, None) for text in texts]
-    loans = [entries[at : at + LOAN] for at in range(0, len(entries), LOAN)]
+    loan = max(1, min(LOAN, LOAN_BYTES * len(texts) // sum(map(len, texts))))
+    loans = [entries[at : at + loan] for at in range(0, len(entries), loan)]
     inbox, callbacks, meter = Inbox(), Callbacks(), Meter()
     callbacks.add(handler("metrics", "objects", meter), TelemetryFrame)
     stream = MetricsStream("robot-01", buffer=Buffer(len(texts)))
