@@ -12,7 +12,7 @@ import zlib
 
 import pytest
 from helpers import vectors
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Opcode
@@ -376,6 +376,18 @@ def read(data, compressed, sizes=()):
 
 @settings(deadline=None, max_examples=300)
 @given(conversations(), st.lists(st.integers(1, 50), max_size=40))
+@example(
+    (
+        True,
+        [
+            (Opcode.TEXT, False, 4, b"", False),
+            (Opcode.CONT, False, 0, b"\xaa\xa8\x18\x05\xa3`\x14\x0c{\x00", False),
+            (Opcode.PING, True, 0, b"", False),
+            (Opcode.CONT, True, 0, b"\x00", False),
+        ],
+    ),
+    [],
+)
 def test_the_frame_reader_reads_as_websockets_does(conversation, sizes):
     """Right or wrong, compressed or not: the same messages, control frames and kind of end."""
     compressed, frames = conversation
@@ -385,11 +397,14 @@ def test_the_frame_reader_reads_as_websockets_does(conversation, sizes):
     for cut in ((), sizes):
         ours, messages = read(data, compressed, cut)
         assert messages == theirs.messages
-        assert (ours.pings, ours.pongs) == (theirs.pings, theirs.pongs)
         if theirs.end == "violation":
             assert ours.end is not None
             assert ours.end.code in (1002, 1007, 1009)
+            # Ours may see it sooner: a message that is too large at the fragment that makes it so.
+            assert theirs.pings[: len(ours.pings)] == ours.pings
+            assert theirs.pongs[: len(ours.pongs)] == ours.pongs
         else:
+            assert (ours.pings, ours.pongs) == (theirs.pings, theirs.pongs)
             assert ours.end == theirs.end
 
 
