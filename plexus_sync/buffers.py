@@ -10,10 +10,10 @@ its left, an entry at a time and without asking anybody.
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
+from itertools import islice, repeat, starmap
 from typing import Deque, List, Optional, Tuple, Union
 
-from .decode import Decoded
+from .decode import Decoded, consume
 from .frames import Gap
 from .streams import Buffer, Stream
 from .wire import Wire
@@ -72,7 +72,11 @@ class FrameBuffer:
         self._last_gap: Optional[Gap] = None  # no frame is behind it yet
         self._loan: List[Entry] = []  # what was lent last
         self._next_loan = 1
-        self._frames = self._bytes = 0  # of the entries and the loan
+        self._bytes = 0  # of the entries and the loan
+
+    @property
+    def _frames(self) -> int:
+        return len(self._entries) + len(self._loan)
 
     def is_crowded(self) -> bool:
         """Return whether it would be better to read on a little later."""
@@ -96,7 +100,6 @@ class FrameBuffer:
             entries[0] = (*entries[0][:3], self._last_gap)
             self._last_gap = None
         self._entries.extend(entries)
-        self._frames += len(entries)
         self._bytes += size
         return len(entries), size
 
@@ -119,7 +122,6 @@ class FrameBuffer:
             entry = (*entry[:3], self._last_gap)
             self._last_gap = None
         self._entries.append(entry)
-        self._frames += 1
         self._bytes += size
         return dropped
 
@@ -145,9 +147,9 @@ class FrameBuffer:
         first = self._entries[0] if self._entries else None
         while loan and loan[0] is not first:
             del loan[0], items[0]
-        for _ in loan:
-            self._entries.popleft()
-        self._loan = loan
+        # One call for all of them, since Ctrl-C may come between two.
+        consume(starmap(self._entries.popleft, repeat((), len(loan))))
+        self._loan.extend(loan)  # behind what get() in a signal handler has lent meanwhile
         self.lent.extend(items)
 
     def empty(self) -> bool:
@@ -160,7 +162,7 @@ class FrameBuffer:
         self._entries.clear()
         self._loan.clear()
         self._last_gap = None
-        self._frames = self._bytes = 0
+        self._bytes = 0
 
     def _is_full(self, size: int) -> bool:
         """Return whether a text of this size has no room; one frame always has."""
@@ -182,14 +184,12 @@ class FrameBuffer:
 
     def _settle(self) -> None:
         """Count out the loan, which is all taken."""
-        self._frames -= len(self._loan)
-        self._bytes -= sum([len(entry[0]) for entry in self._loan])
-        self._loan = []
+        size = self._bytes - sum([len(entry[0]) for entry in self._loan])
+        self._bytes, self._loan = size, []
 
     def _drop_oldest(self) -> None:
         """Drop the first frame; what stands for it becomes one with the Gaps beside it."""
         entry = self._entries.popleft()
-        self._frames -= 1
         self._bytes -= len(entry[0])
         self._put_gap_first(_joined(entry[3], self._overflow_gap(entry)))
 

@@ -49,7 +49,7 @@ from .wire import (
     parse_base64,
 )
 
-__all__ = ["Decoded", "StreamDecoder", "Undecoded", "decode"]
+__all__ = ["Decoded", "StreamDecoder", "Undecoded", "consume", "decode"]
 
 
 def _text_or_none(value: Any) -> Optional[str]:
@@ -75,7 +75,7 @@ Decoded = Union[TelemetryFrame, Tuple[Undecoded, Union[Frame, FrameError, None]]
 
 
 _get_points = attrgetter("points")
-_consume: Any = deque(maxlen=0).extend  # the quickest way to the end of an iterator
+consume: Any = deque(maxlen=0).extend  # the quickest way to the end of an iterator
 
 # The slots of the frame that comes most, set directly: half the cost of __init__, which has nothing
 # to check.
@@ -294,10 +294,10 @@ class StreamDecoder:
                 if point.source_id != own:
                     raise _NotPlain
         frames: List[Decoded] = list(map(_new, repeat(TelemetryFrame, len(texts))))
-        _consume(map(_set_points, frames, map(_get_points, parsed)))
-        _consume(map(_set_stream, frames, repeat(self._stream)))
-        _consume(map(_set_received_at, frames, times))
-        _consume(map(_set_raw, frames, texts if self._keep_raw else repeat(None)))
+        consume(map(_set_points, frames, map(_get_points, parsed)))
+        consume(map(_set_stream, frames, repeat(self._stream)))
+        consume(map(_set_received_at, frames, times))
+        consume(map(_set_raw, frames, texts if self._keep_raw else repeat(None)))
         return frames
 
     def _parse_otherwise(self, text: bytes) -> Wire:

@@ -59,6 +59,15 @@ class Dispatcher:
 
         Raises ``Empty`` when the time is up and ``Finished`` when ``finished()`` says so.
         """
+        try:
+            return self._next(deadline, finished)
+        except (Empty, Finished):
+            raise
+        except BaseException:  # Ctrl-C: a lane may be in nobody's hands now, and a wake-up lost
+            self._inbox.put_all_in_the_row()
+            raise
+
+    def _next(self, deadline: Deadline, finished: Callable[[], bool]) -> Frame:
         inbox = self._inbox
         glance_ends = 0.0
         while True:
@@ -161,6 +170,8 @@ class Dispatcher:
         me = threading.get_ident()
         self._waiting.add(me)
         try:
+            if self._turns or self._behind_gap:
+                return  # of another thread in get(), which had not seen this one wait
             lane = self._inbox.next_lane(deadline.remaining())
         finally:
             self.idle = False
@@ -184,18 +195,21 @@ class Dispatcher:
                 lane.end_turn()
                 self._next_turn()
                 continue
+            # What was just lent is handed over in any case: a picture would age behind the others.
+            if not lane.lent and not lane.lend():
+                self._next_turn()
+                continue
             try:
                 item = lane.lent.popleft()
-            except IndexError:  # all is handed over, was taken back, or the lane was closed
-                if not lane.lend():
-                    self._next_turn()
+            except IndexError:  # it was taken back, or the lane was closed
                 continue
             self._turn_used = True
             return self._count(lane, item)
         return None
 
     def _turn_is_over(self) -> bool:
-        return not self._inbox.ready.empty() and time.monotonic() >= self._turn_ends
+        others_wait = len(self._turns) > 1 or not self._inbox.ready.empty()
+        return others_wait and time.monotonic() >= self._turn_ends
 
     def _next_turn(self) -> None:
         self._turns.popleft()

@@ -44,6 +44,7 @@ class Inbox:
         # queue that nobody reads: there the oldest go, and status() still tells the last error.
         self.notices: Deque[Notice] = deque(maxlen=MAX_NOTICES)
         self.live: Set[object] = set()  # the readers that may still bring something
+        self.lanes: Set[Lane] = set()  # all that are open
         self._watchers: List[SimpleQueue[None]] = []
 
     def tell(self, notice: Notice) -> None:
@@ -60,6 +61,11 @@ class Inbox:
     def next_lane(self, timeout: Optional[float]) -> Optional[Lane]:
         """Wait for a lane that has something; None is only a wake. ``Empty`` when time is up."""
         return self.ready.get(timeout=timeout)
+
+    def put_all_in_the_row(self) -> None:
+        """Let every lane stand ready; one that does already, or has nothing, does no harm."""
+        for lane in tuple(self.lanes):
+            self.ready.put(lane)
 
     def wake_watchers(self) -> None:
         """Make everybody in ``wait_until`` look around."""
@@ -91,6 +97,7 @@ class Lane:
         self.stream = stream
         self.decoder = StreamDecoder(stream, keep_raw)
         self._inbox = inbox
+        inbox.lanes.add(self)
         self._buffer: Union[FrameBuffer, PictureBuffer] = (
             PictureBuffer(stream) if isinstance(stream, VideoStream) else FrameBuffer(stream)
         )
@@ -174,11 +181,13 @@ class Lane:
         with self._lock:
             if self.closed:
                 self._buffer.clear()
+            elif self.lent:  # by get() in a signal handler
+                return True
             loan = self._buffer.next_loan()
             self._taken_from = True
             if self._awaited and self._buffer.is_drained():
-                self._awaited = False
                 self._room.put(None)
+                self._awaited = False
             if not loan:
                 self._scheduled = bool(self.lent)
                 return self._scheduled
@@ -209,6 +218,7 @@ class Lane:
             if not interrupts_us:
                 self._buffer.clear()
         self._room.put(None)
+        self._inbox.lanes.discard(self)
 
     def holds_lock(self) -> bool:
         """Return whether the calling thread is in the middle of something here."""

@@ -48,6 +48,7 @@ class PictureBuffer:
         self._stretch = 0
         self._frames = 0
         self._bytes = 0
+        self._taken: List[Entry] = []  # out of the row, and not yet lent
 
     def is_crowded(self) -> bool:
         """Return whether it would be better to read on a little later."""
@@ -111,8 +112,8 @@ class PictureBuffer:
     def next_loan(self) -> List[Entry]:
         """Take out what is to be lent next: one frame, so that what waits stays the freshest."""
         gap: Optional[Gap] = None
-        if not self._row:
-            return []
+        if self._taken or not self._row:
+            return list(self._taken)  # there still: Ctrl-C came while it was decoded
         item = self._row.popleft()
         if isinstance(item, Gap):
             gap = item
@@ -121,19 +122,22 @@ class PictureBuffer:
                 return []
             item = self._row.popleft()
             assert not isinstance(item, Gap), "two gaps always have a frame between"
-        return [(*self._take_from(item)[:3], gap)]
+        self._taken = [(*self._take_from(item)[:3], gap)]
+        return list(self._taken)
 
     def lend(self, loan: List[Entry], items: List[Decoded]) -> None:
         """Lend what was made of ``next_loan``."""
         self.lent.extend(items)
+        self._taken = []
 
     def empty(self) -> bool:
         """Return whether nothing waits, not even a Gap."""
-        return not self._row and not self.lent
+        return not self._row and not self._taken and not self.lent
 
     def clear(self) -> None:
         """Throw everything away."""
         self.lent.clear()
+        self._taken = []
         self._row.clear()
         for queue in (*self._cameras.values(), self._others):
             queue.entries.clear()

@@ -207,6 +207,19 @@ def test_a_frame_too_large_is_the_newest():
     assert flat(buffer) == [1, (2, 2, "overflow", 1), 3]
 
 
+def test_a_loan_within_a_loan():
+    """A signal handler may call get() while get() decodes; nothing is lost, twice or counted on."""
+    buffer = frames(4)
+    fill(buffer, [entry(n) for n in range(3)])
+    outer = buffer.next_loan()
+    assert take_all(buffer) == [(0,), (1,), (2,)]
+    buffer.lend(outer, [(each, None) for each in outer])
+    assert take_all(buffer) == []
+    assert waiting(buffer) == 0
+    assert fill(buffer, [entry(n) for n in range(3, 8)]) == [0, 0, 0, 0, 1]
+    assert flat(buffer) == [(3, 3, "overflow", 1), 4, 5, 6, 7]
+
+
 def test_the_stream_of_an_overflow():
     """A Gap tells whose it is."""
     stream = LogsStream("robot-01", buffer=Buffer(1))

@@ -6,7 +6,7 @@ import logging
 import queue
 
 import pytest
-from helpers import PATIENCE, FakeClock, InThread, event, point, telemetry, text
+from helpers import PATIENCE, FakeClock, InThread, event, picture, point, telemetry, text
 
 from plexus_sync import (
     Buffer,
@@ -18,6 +18,8 @@ from plexus_sync import (
     State,
     StateChange,
     TelemetryFrame,
+    VideoStream,
+    decode,
 )
 from plexus_sync import dispatch as module
 from plexus_sync.callbacks import Callbacks
@@ -132,6 +134,59 @@ def test_lanes_take_turns(house, monkeypatch):
         order.append(house.next().stream.kind)
         clock.advance(module.TURN)
     assert order == ["metrics", "logs", "metrics", "logs", "metrics", "metrics"]
+
+
+def test_lanes_take_turns_that_several_threads_have_taken(house, monkeypatch):
+    """A lane that is out of the row, but not first in it, waits as one that is in it does."""
+    clock = FakeClock()
+    monkeypatch.setattr(module.time, "monotonic", clock)
+    house.put(house.metrics, *(telemetry(point(number)) for number in range(3)))
+    house.put(house.logs, event(1))
+    house.dispatcher._turns.extend([house.inbox.next_lane(0), house.inbox.next_lane(0)])
+    order = []
+    for _ in range(4):
+        order.append(house.next().stream.kind)
+        clock.advance(module.TURN)
+    assert order == ["metrics", "logs", "metrics", "metrics"]
+
+
+def test_ctrl_c_loses_no_lane(house, monkeypatch):
+    """It may come when a lane was just taken out of the row, and is in nobody's hands yet."""
+
+    def interrupted(timeout):
+        Inbox.next_lane(house.inbox, timeout)
+        raise KeyboardInterrupt
+
+    house.put(house.metrics, telemetry(point(1)), telemetry(point(2)))
+    with monkeypatch.context() as patch:
+        patch.setattr(house.inbox, "next_lane", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            house.next()
+    assert values(house.rest()) == [1, 2]
+
+
+@pytest.mark.parametrize("lane", ["metrics", "video"])
+def test_ctrl_c_while_frames_are_decoded(house, monkeypatch, lane):
+    """They are still there, and so is the Gap before them."""
+    lane = house.metrics if lane == "metrics" else Lane(VideoStream("robot-01"), house.inbox, False)
+    line = telemetry(point(1)) if lane is house.metrics else picture()
+    gap = Gap(lane.stream, 1.0, 2.0, "connection")
+    decoder = lane.decoder
+
+    class Interrupted:
+        def frames(self, entries):
+            lane.decoder = decoder
+            raise KeyboardInterrupt
+
+    lane.put_gap(gap)
+    lane.put([(line, 5.0, None, None)])
+    lane.decoder = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        house.next()
+    told, frame = house.rest()
+    assert told == gap
+    assert frame == decode(line)
+    assert lane.figures()["buffered"] == 0
 
 
 def test_a_lane_alone_keeps_its_turn(house):
