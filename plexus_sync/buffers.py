@@ -13,18 +13,11 @@ from collections import deque
 from itertools import islice, repeat, starmap
 from typing import Deque, List, Optional, Tuple, Union
 
-from .decode import Decoded, consume
+from .decode import Decoded, Entry, consume
 from .frames import Gap
 from .streams import Buffer, Stream
-from .wire import Wire
 
-__all__ = ["BufferFull", "Entry", "FrameBuffer", "Item", "drops_oldest"]
-
-# One frame that waits: its text, when it came (seconds since the epoch), its wire object where the
-# reader had to make one, and the Gap right before it. A tuple, since one is made for every frame.
-# The Gap is in it so that the two are never torn apart: frames dropped after the Gap was taken
-# would need a second Gap, and with a slow on_gap nothing but Gaps would ever be handed over.
-Entry = Tuple[bytes, float, Optional[Wire], Optional[Gap]]
+__all__ = ["BufferFull", "FrameBuffer", "Item", "drops_oldest"]
 
 # What is lent: frames as the decoder gives them, and a Gap alone where no frame is behind it yet.
 Item = Union[Decoded, Gap]
@@ -96,9 +89,7 @@ class FrameBuffer:
         size = sum([len(entry[0]) for entry in entries])
         if not entries or self._bytes + size > self._policy.max_bytes:
             return 0, 0
-        if self._last_gap is not None:
-            entries[0] = (*entries[0][:3], self._last_gap)
-            self._last_gap = None
+        entries[0] = self._behind_last_gap(entries[0])
         self._entries.extend(entries)
         self._bytes += size
         return len(entries), size
@@ -118,10 +109,7 @@ class FrameBuffer:
                 return 1
             self._drop_oldest()
             dropped += 1
-        if self._last_gap is not None:
-            entry = (*entry[:3], self._last_gap)
-            self._last_gap = None
-        self._entries.append(entry)
+        self._entries.append(self._behind_last_gap(entry))
         self._bytes += size
         return dropped
 
@@ -163,6 +151,12 @@ class FrameBuffer:
         self._loan.clear()
         self._last_gap = None
         self._bytes = 0
+
+    def _behind_last_gap(self, entry: Entry) -> Entry:
+        if self._last_gap is not None:
+            entry = (*entry[:3], self._last_gap)
+            self._last_gap = None
+        return entry
 
     def _is_full(self, size: int) -> bool:
         """Return whether a text of this size has no room; one frame always has."""

@@ -49,7 +49,7 @@ from .wire import (
     parse_base64,
 )
 
-__all__ = ["Decoded", "StreamDecoder", "Undecoded", "consume", "decode"]
+__all__ = ["Decoded", "Entry", "StreamDecoder", "consume", "decode"]
 
 
 def _text_or_none(value: Any) -> Optional[str]:
@@ -63,16 +63,15 @@ def _cameras(cameras: Optional[List[Union[str, WireCamera]]]) -> Tuple[Camera, .
     )
 
 
-# A text, when it came, its wire object where there is one already, and the Gap before it.
-Undecoded = Tuple[bytes, float, Optional[Wire], Optional[Gap]]
+# One frame that waits: its text, when it came (seconds since the epoch), its wire object where the
+# reader had to make one, and the Gap right before it. A tuple, since one is made for every frame.
+# The Gap is in it so that the two are never torn apart: frames dropped after the Gap was taken
+# would need a second Gap, and with a slow on_gap nothing but Gaps would ever be handed over.
+Entry = Tuple[bytes, float, Optional[Wire], Optional[Gap]]
 # What becomes of it. Plain telemetry is the frame, as nothing more is to be known of it: all is of
 # the stream's own device, and no Gap stands before it. All else is kept with what it came from: a
 # frame, why it is none, or None where it was filtered.
-Decoded = Union[TelemetryFrame, Tuple[Undecoded, Union[Frame, FrameError, None]]]
-
-# One function for each type: (wire object, stream, received_at, raw) -> frame. Keyword arguments
-# are spelled out, since a dict built for ** costs as much as the frame.
-
+Decoded = Union[TelemetryFrame, Tuple[Entry, Union[Frame, FrameError, None]]]
 
 _get_points = attrgetter("points")
 consume: Any = deque(maxlen=0).extend  # the quickest way to the end of an iterator
@@ -83,6 +82,10 @@ _new = TelemetryFrame.__new__
 _set_points, _set_stream, _set_received_at, _set_raw = (
     TelemetryFrame.__dict__[name].__set__ for name in ("points", "stream", "received_at", "raw")
 )
+
+
+# One function for each type: (wire object, stream, received_at, raw) -> frame. Keyword arguments
+# are spelled out, since a dict built for ** costs as much as the frame.
 
 
 def _telemetry(wire: WireTelemetry, stream: Any, at: Any, raw: Any) -> Frame:
@@ -258,7 +261,7 @@ class StreamDecoder:
             return None
         return _build(wire, text, self._stream, received_at, text if self._keep_raw else None)
 
-    def frames(self, entries: Sequence[Undecoded]) -> List[Decoded]:
+    def frames(self, entries: Sequence[Entry]) -> List[Decoded]:
         """Return what becomes of each of many entries."""
         if len(entries) > 1 and self._is_metrics:
             try:

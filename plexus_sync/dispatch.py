@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from queue import Empty
-from typing import Callable, Deque, Optional, Set, Tuple
+from typing import Callable, Deque, Optional, Set, Tuple, Union
 
 from .buffers import Item
 from .callbacks import Callbacks
@@ -114,7 +114,7 @@ class Dispatcher:
         self._calling_thread = threading.get_ident()
         try:
             while not notices and self._behind_gap is None:
-                if not nobody_waits() and time.monotonic() >= self._turn_ends:
+                if not nobody_waits() and self._turn_is_over():
                     return
                 if is_limited and deadline.expired():
                     return
@@ -122,7 +122,7 @@ class Dispatcher:
                     item = lent.popleft()
                 except IndexError:  # all is handed over, was taken back, or the lane was closed
                     return
-                if isinstance(item, TelemetryFrame) and not lane.closed:
+                if isinstance(item, TelemetryFrame) and not lane.closed:  # as in _count
                     lane.delivered += 1
                     lane.points += len(item.points)
                     call(item)
@@ -223,27 +223,27 @@ class Dispatcher:
         if isinstance(item, Gap):
             lane.gaps += 1
             return item
+        frame: Union[Frame, FrameError, None]
         if isinstance(item, TelemetryFrame):
-            lane.delivered += 1
-            lane.points += len(item.points)
-            return item
-        (text, _, _, gap), frame = item
-        if gap is not None and self._behind_gap is None:
-            self._behind_gap = (lane, item)
-            lane.gaps += 1
-            return gap
-        if frame is None:
-            lane.filtered_late += 1
-            return None
-        if isinstance(frame, FrameError):
-            lane.bad += 1
-            told = frame_error(text, frame.reason, lane.stream, self._scrub)
-            self._inbox.notices.append(told)
-            return None
+            frame = item
+        else:
+            (text, _, _, gap), frame = item
+            if gap is not None and self._behind_gap is None:
+                self._behind_gap = (lane, item)
+                lane.gaps += 1
+                return gap
+            if frame is None:
+                lane.filtered_late += 1
+                return None
+            if isinstance(frame, FrameError):
+                lane.bad += 1
+                told = frame_error(text, frame.reason, lane.stream, self._scrub)
+                self._inbox.notices.append(told)
+                return None
         lane.delivered += 1
         if isinstance(frame, TelemetryFrame):
             lane.points += len(frame.points)
-        if isinstance(frame, ErrorFrame):
+        elif isinstance(frame, ErrorFrame):
             message = self._scrub(f"{frame.stream}: the service reports: {frame.message}")
             self._throttle.warning(f"{frame.stream} error frame", message)
         return frame

@@ -11,9 +11,9 @@ from collections import deque
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Deque, Dict, List, Optional, Set, Tuple, Union
 
-from .buffers import BufferFull, Entry, FrameBuffer
+from .buffers import BufferFull, FrameBuffer
 from .deadline import Deadline
-from .decode import StreamDecoder
+from .decode import Entry, StreamDecoder
 from .errors import PlexusError
 from .frames import Gap
 from .latch import owns

@@ -10,8 +10,8 @@ from typing import Deque, Dict, List, Optional, Tuple, Union
 
 import attrs
 
-from .buffers import Entry, Item, drops_oldest
-from .decode import Decoded
+from .buffers import Item, drops_oldest
+from .decode import Decoded, Entry
 from .frames import Gap
 from .streams import Buffer, Stream
 from .wire import camera_of

@@ -6,8 +6,8 @@ import math
 import time
 from typing import Callable, List, Optional
 
-from .buffers import Entry
 from .deadline import Deadline
+from .decode import Entry
 from .errors import FrameError
 from .gaps import GapBook
 from .inbox import Lane

@@ -18,7 +18,6 @@ from .streams import Stream
 __all__ = [
     "LIKELY",
     "UNDECODABLE",
-    "Parser",
     "Wire",
     "WireCamera",
     "WireError",
@@ -66,9 +65,9 @@ def _decoder_of_points(
     class. For the import only, while nobody else can have the class, which is put back as it was.
     """
     cls: Any = Point
-    fields, types = cls.__attrs_attrs__, dict(cls.__annotations__)
+    fields = cls.__attrs_attrs__
     on_wire = {field.name.rstrip("_"): field for field in fields}
-    cls.__annotations__["class"] = types["class_"]
+    cls.__annotations__["class"] = cls.__annotations__["class_"]
     if exactly:
         cls.__annotations__["class"] = Literal["metric", "event"]  # as documented
         on_wire = {name: on_wire[name].evolve(default=attrs.NOTHING) for name in exactly}
