@@ -130,6 +130,10 @@ class FrameBuffer:
         self._next_loan = min(LOAN, 2 * self._next_loan)
         return list(islice(self._entries, count))
 
+    def has_more(self) -> bool:
+        """Return whether something waits behind what is lent."""
+        return bool(self._entries) or self._last_gap is not None
+
     def lend(self, loan: List[Entry], items: List[Decoded]) -> None:
         """Lend what was made of ``next_loan``, but for what was dropped meanwhile."""
         first = self._entries[0] if self._entries else None
@@ -138,6 +142,13 @@ class FrameBuffer:
         # One call for all of them, since Ctrl-C may come between two.
         consume(starmap(self._entries.popleft, repeat((), len(loan))))
         self._loan.extend(loan)  # behind what get() in a signal handler has lent meanwhile
+        self.lent.extend(items)
+
+    def pass_on(self, entry: Entry, items: List[Decoded]) -> None:
+        """Lend what was made of a frame that came when nothing was waiting."""
+        self._settle()
+        self._loan = [entry]
+        self._bytes += len(entry[0])
         self.lent.extend(items)
 
     def empty(self) -> bool:

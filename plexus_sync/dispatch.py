@@ -98,7 +98,7 @@ class Dispatcher:
         try:
             while not deadline.expired():
                 self.call(self.next(deadline, finished))
-                if self._turns and self._behind_gap is None:
+                if self._turns and self._turns[0].lent and self._behind_gap is None:
                     self._hand_over(self._turns[0], deadline)
         except (Empty, Finished):
             pass
@@ -191,6 +191,9 @@ class Dispatcher:
             return frame
         while self._turns:
             lane = self._turns[0]
+            if not (lane.lent or lane.is_in_the_row):
+                self._next_turn()
+                continue
             if self._turn_used and self._turn_is_over():
                 lane.end_turn()
                 self._next_turn()
@@ -214,7 +217,8 @@ class Dispatcher:
     def _next_turn(self) -> None:
         self._turns.popleft()
         self._turn_used = False
-        self._turn_ends = time.monotonic() + TURN
+        if self._turns:
+            self._turn_ends = time.monotonic() + TURN
 
     def _count(self, lane: Lane, item: Item) -> Optional[Frame]:
         """Count what was taken and return it; None where there is nothing to hand over."""

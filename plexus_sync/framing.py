@@ -146,6 +146,8 @@ class FrameReader:
     def _cut(self, messages: List[bytes]) -> None:
         """Cut out whole frames; the loop that every byte of every stream goes through."""
         buffer, view, position, end = self._buffer, self._view, self._start, self._end
+        append, limit = messages.append, self._limit
+        is_plain = self._fragments_text is None  # a whole text is a message
         while self.end is None and end - position >= 2:
             first = buffer[position]
             length = buffer[position + 1]
@@ -162,7 +164,8 @@ class FrameReader:
                 length = int.from_bytes(view[position + 2 : body], "big")
             elif length & _MASKED:
                 raise _Broken(1002, "the server sent a masked frame")
-            if first != _WHOLE_TEXT or self._fragments_text is not None or length > self._limit:
+            is_whole = first == _WHOLE_TEXT and is_plain and length <= limit
+            if not is_whole:
                 self._check_head(first, length)
             after = body + length
             if after > end:
@@ -170,14 +173,15 @@ class FrameReader:
                 break
             payload = view[body:after].tobytes()
             self._start = position = after
-            if first == _WHOLE_TEXT:
+            if is_whole:
                 if not payload.isascii():
                     _check_utf8(payload)
-                messages.append(payload)
+                append(payload)
             elif first & 0x08:
                 self._control(first & _OPCODE, payload)
             else:
                 self._fragment(first, payload, messages)
+                is_plain = self._fragments_text is None
 
     def _check_head(self, first: int, length: int) -> None:
         opcode = first & _OPCODE

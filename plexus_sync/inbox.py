@@ -17,6 +17,7 @@ from .decode import Entry, StreamDecoder
 from .errors import PlexusError
 from .frames import Gap
 from .latch import owns
+from .lookout import Lookout
 from .pictures import PictureBuffer
 from .state import StateChange
 from .streams import Stream, VideoStream
@@ -45,6 +46,7 @@ class Inbox:
         self.notices: Deque[Notice] = deque(maxlen=MAX_NOTICES)
         self.live: Set[object] = set()  # the readers that may still bring something
         self.lanes: Set[Lane] = set()  # all that are open
+        self.lookout = Lookout(self.ready.empty)
         self._watchers: List[SimpleQueue[None]] = []
 
     def tell(self, notice: Notice) -> None:
@@ -55,17 +57,28 @@ class Inbox:
     def wake(self) -> None:
         """Make the dispatcher and everybody in ``wait_until`` look around."""
         if self.ready.empty():  # else whoever takes what stands there will look around
-            self.ready.put(None)
+            self.put_in_the_row(None)
         self.wake_watchers()
+
+    def put_in_the_row(self, lane: Optional[Lane]) -> None:
+        """Let a lane that has something stand ready."""
+        self.ready.put(lane)
+        self.lookout.wake()
 
     def next_lane(self, timeout: Optional[float]) -> Optional[Lane]:
         """Wait for a lane that has something; None is only a wake. ``Empty`` when time is up."""
-        return self.ready.get(timeout=timeout)
+        if not self.lookout.is_open:
+            return self.ready.get(timeout=timeout)
+        if self.ready.empty():
+            if timeout == 0:
+                raise Empty
+            self.lookout.wait(timeout)
+        return None if self.ready.empty() else self.ready.get()
 
     def put_all_in_the_row(self) -> None:
         """Let every lane stand ready; one that does already, or has nothing, does no harm."""
         for lane in tuple(self.lanes):
-            self.ready.put(lane)
+            self.put_in_the_row(lane)
 
     def wake_watchers(self) -> None:
         """Make everybody in ``wait_until`` look around."""
@@ -156,6 +169,44 @@ class Lane:
                 self._wait_a_little()
         return dropped
 
+    def put_at_once(self, entries: List[Entry], patient: bool) -> Tuple[List[Entry], int]:
+        """Put frames without waiting; return those without room, and how many were dropped.
+
+        For whoever reads in the reader's place. Nothing is dropped where they are ``patient``,
+        since they hand over next. Raises LaneFull where the policy is to fail.
+        """
+        dropped = 0
+        with self._lock:
+            if self.closed:
+                return [], 0
+            count, size = self._buffer.extend(entries)
+            if count:
+                self._count(count, size, entries[count - 1][1])
+            # One that has no room in the empty buffer never has.
+            if count < len(entries) and not (patient and count):
+                count, dropped = self._fill(entries, count)
+            self._schedule()
+            if count < len(entries) and not (patient or self._blocks):
+                raise LaneFull
+        return entries[count:], dropped
+
+    def pass_on(self, entry: Entry) -> bool:
+        """Lend a frame that came alone; return whether that could be.
+
+        For the dispatcher: what waits for nobody need not go through the buffer.
+        """
+        buffer = self._buffer
+        if isinstance(buffer, PictureBuffer) or not buffer.empty():
+            return False
+        items = self.decoder.frames([entry])
+        with self._lock:
+            if not self.closed:
+                buffer.pass_on(entry, items)
+                self._count(1, len(entry[0]), entry[1])
+                self._taken_from = True
+                self._inbox.put_in_the_row(self)
+        return True
+
     def put_gap(self, gap: Optional[Gap]) -> None:
         """Put a Gap behind the frames that are there; None is none."""
         if gap is not None:
@@ -172,6 +223,11 @@ class Lane:
                 self.filtered_early += 1
 
     # For the dispatcher.
+
+    @property
+    def is_in_the_row(self) -> bool:
+        """Whether there may be more than what was lent."""
+        return self._scheduled
 
     def lend(self) -> bool:
         """Fill ``lent``, which is empty, with frames; return whether something is in it.
@@ -197,11 +253,13 @@ class Lane:
         with self._lock:
             if not self.closed:
                 self._buffer.lend(loan, frames)
+            # Where nothing is behind it, what is put next puts the lane into the row again.
+            self._scheduled = self._awaited or self._buffer.has_more()
         return True
 
     def end_turn(self) -> None:
         """Go to the back of the row, since there is more."""
-        self._inbox.ready.put(self)
+        self._inbox.put_in_the_row(self)
 
     def empty(self) -> bool:
         """Return whether nothing waits, not even a Gap."""
@@ -278,4 +336,4 @@ class Lane:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            self._inbox.ready.put(self)
+            self._inbox.put_in_the_row(self)

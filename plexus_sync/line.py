@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
-from typing import Any, Optional
+from queue import Empty, SimpleQueue
+from typing import Any, Iterator
 
 from .deadline import Deadline
 from .interrupt import Interrupt
 from .loss import ABNORMAL, TLS, Lost
 
-__all__ = ["MAX_WAIT", "Line", "go_on", "network_errors", "time_left"]
+__all__ = ["MAX_WAIT", "Line", "go_on", "lost", "network_errors", "time_left"]
 
 MAX_WAIT = 1_000_000.0  # seconds; more than 2**31 ms is refused by a socket's time-out
 
@@ -27,16 +29,29 @@ class Line:
         self.sock: Any = None
         self.step = "dns"  # where dialing is, or was when it failed; for people
         self.writing = False  # set by the reader around a write that may block
+        self._bed: SimpleQueue[None] = SimpleQueue()
         # wake() must not meet a descriptor that close() has just given back to the system.
         self._lock = threading.RLock()
 
+    def sleep(self, seconds: float) -> None:
+        """Wait until somebody calls ``rouse`` or ``wake``; perhaps not at all."""
+        try:
+            self._bed.get(timeout=min(seconds, MAX_WAIT))
+        except Empty:
+            pass
+
+    def rouse(self) -> None:
+        """End ``sleep``; safe from any thread."""
+        self._bed.put(None)
+
     def wake(self) -> None:
-        """Make whoever reads from or writes to the socket return; safe from any thread.
+        """Make whoever sleeps, reads from or writes to the socket return; safe from any thread.
 
         Only the reading half is shut while nobody writes, so that a close frame can still go out,
         and by the method of the plain socket: that of an SSLSocket drops TLS first, under its
         reader's hands.
         """
+        self.rouse()
         half = socket.SHUT_RDWR if self.writing else socket.SHUT_RD
         with self._lock:
             if self.sock is None:
@@ -53,26 +68,25 @@ class Line:
                 self.sock.close()
 
 
-class network_errors:  # it reads as the function that it stands for
-    """Turn the operating system's and TLS's errors into ``Lost``: the one place where that is done.
+def lost(error: OSError, where: str) -> Lost:
+    """Return the operating system's or TLS's error as ours: the one place where that is done.
 
-    ``where`` says in the message what they happened to. A class, as a generator would cost more
-    than the read that it guards; one object may be used any number of times.
+    ``where`` says in the message what it happened to.
     """
+    if isinstance(error, socket.timeout):
+        return Lost(ABNORMAL, f"{where}: no answer in time", cause=error)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Lost(TLS, f"{where}: {error.verify_message}", cause=error)
+    return Lost(ABNORMAL, f"{where}: {error}", cause=error)
 
-    def __init__(self, where: str) -> None:
-        self._where = where
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: Optional[BaseException], traceback: object) -> None:
-        if isinstance(error, socket.timeout):
-            raise Lost(ABNORMAL, f"{self._where}: no answer in time", cause=error) from None
-        if isinstance(error, ssl.SSLCertVerificationError):
-            raise Lost(TLS, f"{self._where}: {error.verify_message}", cause=error) from None
-        if isinstance(error, OSError):
-            raise Lost(ABNORMAL, f"{self._where}: {error}", cause=error) from None
+@contextlib.contextmanager
+def network_errors(where: str) -> Iterator[None]:
+    """Raise ``lost`` for the errors within."""
+    try:
+        yield
+    except OSError as error:
+        raise lost(error, where) from None
 
 
 def time_left(deadline: Deadline) -> float:

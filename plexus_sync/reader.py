@@ -67,6 +67,7 @@ class Reader:
         self._throttle = Throttle(clock)
         self._silence_told = self._was_open = self._had_data = False
         self._stop = Interrupt()
+        self._session: Optional[Session] = None  # of the connection that is, or was last
         self._state = State.IDLE
         self._since = wall()
         self._attempts = self._reconnects = 0
@@ -94,7 +95,12 @@ class Reader:
 
     def holds_lock(self) -> bool:
         """Return whether the calling thread is in the middle of something here."""
-        return self.lane.holds_lock() or self._stop.holds_lock()
+        session = self._session
+        return (
+            self.lane.holds_lock()
+            or self._stop.holds_lock()
+            or (session is not None and session.holds_lock())
+        )
 
     def abandon(self) -> None:
         """End a stream whose thread was never started."""
@@ -190,7 +196,7 @@ class Reader:
             raise _Stopped
         line = Line()
         connection = self._connect(line, self._settings, self._stop)
-        session = Session(
+        session = self._session = Session(
             self.lane,
             self._settings,
             self._book,
@@ -198,6 +204,7 @@ class Reader:
             self._enter,
             self._throttle.warning,
             self._warn_of_silence,
+            self._inbox.lookout,
             self._clock,
             self._wall,
         )

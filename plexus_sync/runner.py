@@ -39,6 +39,14 @@ class Runner:
         )
         self._thread.start()
 
+    def run(self, deadline: Deadline, finished: Callable[[], bool]) -> None:
+        """Call the callbacks until ``finished()`` or the time is up, and see to the sockets."""
+        self._inbox.lookout.open()
+        try:
+            self._dispatcher.run(deadline, finished)
+        finally:
+            self._inbox.lookout.close()
+
     def end(self) -> None:
         """Say that the callers of ``join`` need not wait any longer."""
         self._is_over.set()
@@ -56,7 +64,7 @@ class Runner:
 
     def _live(self, closed: Callable[[], bool], close: Callable[[], Any]) -> None:
         try:
-            self._dispatcher.run(Deadline(None), closed)
+            self.run(Deadline(None), closed)
         except BaseException:  # SystemExit or KeyboardInterrupt, out of a callback
             close()
             raise

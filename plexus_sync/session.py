@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
-from typing import Callable, List, Optional
+from typing import Callable, List, Optional, Tuple
 
 from .deadline import Deadline
 from .decode import Entry
 from .errors import FrameError
 from .gaps import GapBook
-from .inbox import Lane
+from .inbox import PAUSE, Lane
 from .judge import Run
+from .latch import owns
+from .lookout import Lookout
 from .loss import ABNORMAL, Lost
 from .settings import Secret, Settings
 from .state import Event
 from .streams import VideoStream
 from .transport import Connection
-from .wire import is_data, is_gateway_notice
+from .wire import Wire, is_data, is_gateway_notice
 
 __all__ = ["Session"]
 
 OPEN_AFTER = 1.0  # seconds without a close: metrics and logs know no acknowledgement
 SILENCE = 30.0  # seconds; a device that does not exist is silent for ever
+READS = 16  # to the freshest picture; more than a socket holds of pictures that make sense
 
 # What a frame must hold to be a gateway_reconnecting: the words, or letters that JSON escapes.
 _NOTICE = b"gateway_reconnecting"
@@ -44,6 +48,8 @@ def may_hold_notice(messages: List[bytes]) -> bool:
             for text in messages
             if not (text.startswith(_TELEMETRY_FIRST) or text.endswith(_TELEMETRY_LAST))
         ]
+        if not messages:
+            return False
     # One search over a whole read costs less than one in each of its frames, and a single byte is
     # found many times faster than two.
     texts = b"".join(messages)
@@ -67,6 +73,7 @@ class Session:
         enter: Callable[[Event], None],
         warn: Callable[[str, str], None],
         on_silence: Callable[[], None],
+        lookout: Lookout,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -78,6 +85,7 @@ class Session:
         self._enter = enter
         self._warn = warn
         self._on_silence = on_silence
+        self._lookout = lookout
         self._clock = clock
         self._wall = wall
         self._is_video = isinstance(lane.stream, VideoStream)
@@ -90,6 +98,13 @@ class Session:
         self._auth_at = self._open_at = self._data_at = self._silent_at = math.inf
         self._ping_at = self._pinged_at = math.inf  # the next ping, and the last one
         self._due_at = -math.inf  # the next duty, or some time before it
+        # While the socket is given away others may be in step(): whoever holds the lock reads. Only
+        # the reader waits for it; step() waits for nothing. Re-entrant, for a signal handler on top
+        # of step(), which must know.
+        self._lock = threading.RLock()
+        self._is_given = False
+        self._rest: List[Entry] = []  # what was read then and has no room yet
+        self._failure: Optional[BaseException] = None  # that of step(), for the reader to raise
 
     def run(self, url: str, key: Secret) -> None:
         """Connect, sign in and read; returns only by raising ``Lost`` or ``LaneFull``."""
@@ -101,6 +116,8 @@ class Session:
         self._enter(Event.AUTHENTICATE)
         self._due_at = self._next_duty()
         while True:
+            if self._may_give():
+                self._give()
             messages = self._connection.receive(max(0.0, self._due_at - self._clock()))
             if messages is not None:
                 self._heard(messages)
@@ -110,6 +127,119 @@ class Session:
                 self._do_duties()
                 self._due_at = self._next_duty()
                 self._is_watched = self._connection.awaits_pong or self._has_stale_timeout
+
+    # While the socket is given away.
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket."""
+        return self._connection.fileno()
+
+    def step(self, away: float) -> bool:
+        """Take what has come, without waiting; return whether some of it has no room yet.
+
+        Called in the reader's place, by whoever looks after the socket. What is not plain data is
+        left to the reader, and so is whatever goes wrong.
+        """
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            return self._is_given and self._take(away)
+        except Exception as error:
+            self._failure = error
+            self._hand_back()
+            return False
+        except BaseException:  # Ctrl-C: nobody knows how far it had come
+            self._failure = Lost(ABNORMAL, "interrupted")
+            self._hand_back()
+            raise
+        finally:
+            self._lock.release()
+
+    def rouse(self) -> None:
+        """Make the reader take the socket back."""
+        self._connection.rouse()
+
+    def holds_lock(self) -> bool:
+        """Return whether the calling thread is in the middle of something here."""
+        return owns(self._lock)
+
+    def _take(self, away: float) -> bool:
+        # Callbacks that are slow must not make pictures stale; other frames wait for them.
+        patient = away < (PAUSE if self._is_video else math.inf)
+        connection = self._connection
+        if not self._rest:
+            messages = connection.receive_at_once(1 if patient else READS)
+            if messages is None:
+                return False
+            at = self._wall()
+            self._book.delivering(at)
+            if messages:
+                entries = self._plain_entries(messages, at)
+                if entries is None:
+                    connection.put_back(messages)
+                    self._hand_back()
+                    return False
+                self._rest = entries
+            self._note_the_time()
+        if self._rest:
+            self._rest = self._put_at_once(self._rest, patient)
+        if connection.has_other_business() or (self._rest and not patient):
+            self._hand_back()
+            return False
+        return bool(self._rest)
+
+    def _put_at_once(self, entries: List[Entry], patient: bool) -> List[Entry]:
+        """Put frames without waiting; return those that have no room yet."""
+        if len(entries) == 1 and patient and self._lane.pass_on(entries[0]):
+            return []
+        rest, dropped = self._lane.put_at_once(entries, patient)
+        self._warn_of_drops(dropped)
+        return rest
+
+    def _plain_entries(self, messages: List[bytes], at: float) -> Optional[List[Entry]]:
+        """Return what is for the lane; None where one may be a gateway_reconnecting."""
+        if self._always_parse:
+            parsed = self._parsed(messages)
+            if any(wire is not None and is_gateway_notice(wire) for _, wire in parsed):
+                return None
+            return self._sorted_out(parsed, at)
+        if may_hold_notice(messages):
+            return None
+        return [(text, at, None, None) for text in messages]
+
+    def _may_give(self) -> bool:
+        return (
+            self._lookout.is_open
+            and self._data
+            and self._open_at != math.inf
+            and not self._book.in_outage
+            and self._connection.may_be_given()
+        )
+
+    def _give(self) -> None:
+        """Give the socket away, and sleep until there is something for the reader to do."""
+        with self._lock:
+            self._connection.give()
+            self._is_given = self._lookout.add(self)
+        if self._is_given:
+            self._connection.sleep(max(0.0, self._due_at - self._clock()))
+        with self._lock:
+            self._take_back()
+        if self._failure is not None:
+            raise self._failure
+        if self._rest:
+            rest, self._rest = self._rest, []
+            self._put(rest)
+
+    def _hand_back(self) -> None:
+        self._take_back()
+        self._connection.rouse()
+
+    def _take_back(self) -> None:
+        if self._is_given:
+            self._is_given = False
+            self._lookout.discard(self)
+        self._connection.take_back()
 
     def achieved(self) -> Run:
         """Return what the connection achieved up to now."""
@@ -132,6 +262,9 @@ class Session:
             self._frames = True
             self._put(self._entries(messages, at))
         # After put(), which may have waited for room: the peer is not to blame for that time.
+        self._note_the_time()
+
+    def _note_the_time(self) -> None:
         self._heard_at = self._clock()
         if self._data_in_batch:
             self._data_at = self._heard_at
@@ -148,15 +281,25 @@ class Session:
         return self._parsed_entries(messages, at)
 
     def _parsed_entries(self, messages: List[bytes], at: float) -> List[Entry]:
-        entries: List[Entry] = []
-        decoder = self._lane.decoder
+        return self._sorted_out(self._parsed(messages), at)
+
+    def _parsed(self, messages: List[bytes]) -> List[Tuple[bytes, Optional[Wire]]]:
+        parsed: List[Tuple[bytes, Optional[Wire]]] = []
         for text in messages:
             try:
-                wire = decoder.parse(text)
+                parsed.append((text, self._lane.decoder.parse(text)))
             except FrameError:
-                entries.append((text, at, None, None))  # the dispatcher will find and tell the same
+                parsed.append((text, None))  # the dispatcher will find and tell the same
+        return parsed
+
+    def _sorted_out(self, parsed: List[Tuple[bytes, Optional[Wire]]], at: float) -> List[Entry]:
+        """Take note of what the frames are; return those that are for the lane."""
+        entries: List[Entry] = []
+        for text, wire in parsed:
+            if wire is None:
+                entries.append((text, at, None, None))
                 continue
-            if not decoder.wanted(wire):
+            if not self._lane.decoder.wanted(wire):
                 self._lane.count_filtered(text, at)
                 continue
             if is_gateway_notice(wire):
@@ -173,7 +316,9 @@ class Session:
         return entries
 
     def _put(self, entries: List[Entry]) -> None:
-        dropped = self._lane.put(entries)
+        self._warn_of_drops(self._lane.put(entries))
+
+    def _warn_of_drops(self, dropped: int) -> None:
         if dropped and not self._is_video:
             self._warn("drop", f"{self._stream}: buffer full, {dropped} frames dropped")
 

@@ -166,7 +166,7 @@ class Subscription(Registration):
             except (PlexusError, RuntimeError):
                 refused = True
                 raise
-            self._dispatcher.run(deadline, self._all_handed_over)
+            self._runner.run(deadline, self._all_handed_over)
             self.close()
             self._dispatcher.tell_notices()
         finally:

@@ -25,7 +25,8 @@ PEERS_PATIENCE = 20.0
 QUIET = (0.5, 3.0)  # seconds between two faults
 WARM_UP = 0.2  # of the time, after which memory must be flat
 MAX_GROWTH_MB = 8.0  # what allocators and long lists of errors may take beside; a leak takes more
-STREAM_THREADS = 4  # one reader for each stream, and the dispatcher
+THREADS = len(STREAMS) + 2  # a reader for each, the dispatcher and its stand-in
+DESCRIPTORS = len(STREAMS) + 3  # a socket for each; a selector and what wakes it
 
 Say = Callable[[str], None]
 
@@ -230,9 +231,9 @@ def _process_faults(
     faults = []
     if at_end.memory - warm.memory > MAX_GROWTH_MB:
         faults.append(f"memory grew from {warm.memory} to {at_end.memory} MB")
-    if at_end.threads > before.threads + STREAM_THREADS:
+    if at_end.threads > before.threads + THREADS:
         faults.append(f"{at_end.threads} threads at the end, {before.threads} at the start")
-    if at_end.descriptors > before.descriptors + len(STREAMS):
+    if at_end.descriptors > before.descriptors + DESCRIPTORS:
         faults.append(f"{at_end.descriptors} descriptors, {before.descriptors} at the start")
     if (after.threads, after.descriptors) != (before.threads, before.descriptors):
         faults.append(f"left behind after close(): {vars(before)} has become {vars(after)}")

@@ -20,7 +20,7 @@ import pytest
 from helpers import PATIENCE, InThread
 
 import plexus_sync
-from plexus_sync import Gap, PaymentRequiredError, Subscription, simulator
+from plexus_sync import Gap, InitFrame, PaymentRequiredError, Subscription, simulator
 from plexus_sync.dispatch import Dispatcher
 from plexus_sync.simulator import Simulator
 
@@ -139,7 +139,8 @@ class Stage:
             frame = self._next()
             if frame is None:
                 return
-            seen.add(frame.stream)
+            if not isinstance(frame, InitFrame):  # which the server sends before any picture
+                seen.add(frame.stream)
         self._sim.cut()
         while not back >= seen:
             frame = self._next()

@@ -85,7 +85,9 @@ class Bench:
 
     def __init__(self, stream=METRICS, **settings):
         self.clock = FakeClock()
-        self.lane = Lane(stream, Inbox(), keep_raw=False)
+        inbox = Inbox()
+        self.lookout = inbox.lookout
+        self.lane = Lane(stream, inbox, keep_raw=False)
         self.book = GapBook(stream)
         self.settings = Settings(keys=KeySource("plx_key"), **settings)
         self.events = []
@@ -108,6 +110,7 @@ class Bench:
             self.events.append,
             lambda kind, message: self.warnings.append((kind, message)),
             lambda: self.silences.append(self.clock()),
+            self.lookout,
             self.clock,
             self.wall,
         )

@@ -1,0 +1,204 @@
+"""Who reads the open sockets: the dispatcher while it has nothing else to do, else a stand-in.
+
+A reader whose connection brings nothing but data gives its socket away and sleeps, until something
+else is to be done. So a frame that comes alone is read, decoded and handed over on one thread, with
+no other to be woken; and many sockets need no more than one. A callback that takes its time must
+not keep the sockets waiting: then the stand-in reads them, into the buffers.
+"""
+
+from __future__ import annotations
+
+import math
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from queue import Empty, SimpleQueue
+from typing import Callable, Deque, Optional, Protocol
+
+__all__ = ["GRACE", "Lookout", "Watched"]
+
+# Seconds that the dispatcher may be away before the stand-in takes over: more than the system takes
+# to give it a core again, less than anybody waits for a pong, or than pictures age.
+GRACE = 0.02
+LINGER = 10  # looks of the stand-in at a dispatcher that waits, before it sleeps until that works
+
+
+class Watched(Protocol):
+    """A connection whose socket was given away."""
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket."""
+
+    def step(self, away: float) -> bool:
+        """Take what has come, without waiting; return whether some of it has no room yet.
+
+        ``away``: seconds for which nobody has looked at the socket; inf where callbacks go on.
+        """
+
+    def rouse(self) -> None:
+        """Make its reader take the socket back."""
+
+
+class Lookout:
+    """The sockets that were given away by the readers of one subscription.
+
+    While it is open one thread, the dispatcher's, is in and out of ``wait``; any may call the rest.
+    """
+
+    def __init__(self, nothing_waits: Callable[[], bool]) -> None:
+        self.is_open = False
+        self._nothing_waits = nothing_waits  # for the dispatcher
+        self._sleeps = False  # the dispatcher, who is to be woken for whatever is left for it
+        self._looks = 0  # how often it has looked
+        self._away_since = 0.0
+        self._unfinished: Deque[Watched] = deque()  # those with more than there was room for
+        # Guards that nobody registers with a selector that is closed. Re-entrant, for a signal
+        # handler that closes.
+        self._lock = threading.RLock()
+        self._selector: selectors.BaseSelector
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._dozes = False  # the stand-in, until the dispatcher has something to do
+        # A callback may take any time, and on its own thread nobody can see to anything else. A
+        # daemon, like the reader's: the interpreter's exit must not wait for it.
+        self._stand_in = threading.Thread(
+            target=self._live, name="plexus-sync stand-in", daemon=True
+        )
+
+    def open(self) -> None:
+        """Take sockets from now on."""
+        self._selector = selectors.DefaultSelector()
+        self._wake_from, self._wake_by = socket.socketpair()
+        self._wake_from.setblocking(False)
+        self._wake_by.setblocking(False)
+        self._selector.register(self._wake_from, selectors.EVENT_READ)
+        self.is_open = True
+        try:
+            self._stand_in.start()
+        except BaseException:  # no more threads to be had
+            self.is_open = False
+            self._give_back_descriptors()
+            raise
+
+    def close(self) -> None:
+        """Give all sockets back."""
+        with self._lock:
+            self.is_open = False
+            watched = [key.data for key in self._selector.get_map().values() if key.data]
+        for one in watched:
+            one.rouse()
+        self._bell.put(None)
+        self._wake_up()
+        self._stand_in.join()
+        self._give_back_descriptors()
+
+    def _give_back_descriptors(self) -> None:
+        with self._lock:
+            self._selector.close()
+        self._wake_from.close()
+        self._wake_by.close()
+
+    # For the readers.
+
+    def add(self, watched: Watched) -> bool:
+        """Look after a socket; return whether that can be."""
+        with self._lock:
+            if not self.is_open:
+                return False
+            self._selector.register(watched.fileno(), selectors.EVENT_READ, watched)
+        self.wake()  # not every system sees a socket that comes while it waits
+        return True
+
+    def discard(self, watched: Watched) -> None:
+        """Look after it no more."""
+        with self._lock:
+            if self._selector.get_map() is not None:
+                self._selector.unregister(watched.fileno())
+
+    def wake(self) -> None:
+        """Make the dispatcher look around, where it waits; also from a signal handler."""
+        if self._sleeps:
+            self._sleeps = False
+            self._wake_up()
+
+    # For the dispatcher.
+
+    def wait(self, timeout: Optional[float]) -> None:
+        """Take what has come on the sockets, or wait for it; may return early, for nothing."""
+        self._looks += 1
+        away = time.monotonic() - self._away_since
+        if self._unfinished:
+            self._finish(away)
+            return
+        self._sleeps = True
+        try:
+            # Only now, since whoever leaves something from here on wakes us.
+            events = self._selector.select(timeout) if self._nothing_waits() else []
+        finally:
+            self._sleeps = False
+        if self._dozes:
+            self._dozes = False
+            self._bell.put(None)
+        self._away_since = time.monotonic()
+        for key, _ in events:
+            if key.data is None:
+                self._drain()
+            elif key.data.step(away):
+                self._unfinished.append(key.data)
+
+    def _finish(self, away: float) -> None:
+        for _ in range(len(self._unfinished)):
+            try:
+                watched = self._unfinished.popleft()
+            except IndexError:  # the stand-in had it
+                return
+            if watched.step(away):
+                self._unfinished.append(watched)
+
+    def _drain(self) -> None:
+        try:
+            self._wake_from.recv(4096)
+        except BlockingIOError:
+            pass
+
+    def _wake_up(self) -> None:
+        try:
+            self._wake_by.send(b"\0")
+        except OSError:
+            pass  # full, so there is enough to wake it; or closed
+
+    # What follows runs on the stand-in's thread.
+
+    def _live(self) -> None:
+        quiet = 0
+        while self.is_open:
+            looks = self._looks
+            try:
+                self._bell.get(timeout=GRACE)
+            except Empty:
+                pass
+            if self._sleeps:
+                quiet += 1
+                if quiet >= LINGER:
+                    self._doze()
+                    quiet = 0
+            elif self._looks == looks:
+                quiet = 0
+                self._stand_in_since(looks)
+
+    def _doze(self) -> None:
+        self._dozes = True
+        if self._sleeps and self.is_open:  # else nobody may ring
+            self._bell.get()
+        self._dozes = False
+
+    def _stand_in_since(self, looks: int) -> None:
+        """Take what comes until the dispatcher looks again."""
+        while self._looks == looks and self.is_open:
+            self._finish(math.inf)
+            for key, _ in self._selector.select(GRACE):
+                if key.data is None:
+                    return  # the dispatcher is about to look, and it is for it to take the byte
+                if key.data.step(math.inf):
+                    self._unfinished.append(key.data)
