@@ -22,10 +22,11 @@ __all__ = ["BufferFull", "FrameBuffer", "Item", "drops_oldest"]
 # What is lent: frames as the decoder gives them, and a Gap alone where no frame is behind it yet.
 Item = Union[Decoded, Gap]
 
-# At most so many entries, of so many bytes, are lent at once: more would spare no more of what a
-# loan costs. They are fewer after a loan that was taken back, as what is then dropped was decoded
-# for nothing.
-LOAN, LOAN_BYTES = 32, 64 * 1024
+# At most so many entries, of so many bytes, are lent at once: with more the interpreter's collector
+# of garbage, which counts what is new and alive, would begin to run. They are fewer after a loan
+# that was taken back, as what is then dropped was decoded for nothing.
+LOAN, LOAN_BYTES = 100, 40 * 1024
+FEW = 32  # frames, in a buffer in which as many have their place
 # The bytes by which the reader best runs ahead of the callbacks: what waits behind more of them has
 # left the processor's cache when its turn comes.
 AHEAD = 256 * 1024
@@ -73,12 +74,12 @@ class FrameBuffer:
 
     def is_crowded(self) -> bool:
         """Return whether it would be better to read on a little later."""
-        return self._bytes > AHEAD or self._frames > max(LOAN, self._policy.size // 2)
+        return self._bytes > AHEAD or self._frames > max(FEW, self._policy.size // 2)
 
     def is_drained(self) -> bool:
         """Return whether it is time to read on."""
         size = self._policy.size
-        return self._bytes <= AHEAD // 4 and self._frames <= min(size // 2, max(LOAN, size // 8))
+        return self._bytes <= AHEAD // 4 and self._frames <= min(size // 2, max(FEW, size // 8))
 
     def extend(self, entries: List[Entry]) -> Tuple[int, int]:
         """Put frames at the end, as far as there is room; return how many, and their bytes.
@@ -117,6 +118,14 @@ class FrameBuffer:
         """Put a Gap at the end."""
         self._last_gap = _joined(self._last_gap, gap)
 
+    def may_pass(self, entries: List[Entry]) -> bool:
+        """Return whether frames may be lent at once: these are few, and no others wait."""
+        if len(entries) == 1:
+            return self.empty()
+        count, size = len(entries), sum([len(entry[0]) for entry in entries])
+        few = count <= LOAN and count <= self._policy.size
+        return few and size <= LOAN_BYTES and size <= self._policy.max_bytes and self.empty()
+
     def next_loan(self) -> List[Entry]:
         """Return what is to be lent next, which stays here until then; all lent before is taken."""
         self._settle()
@@ -144,12 +153,14 @@ class FrameBuffer:
         self._loan.extend(loan)  # behind what get() in a signal handler has lent meanwhile
         self.lent.extend(items)
 
-    def pass_on(self, entry: Entry, items: List[Decoded]) -> None:
-        """Lend what was made of a frame that came when nothing was waiting."""
+    def pass_on(self, loan: List[Entry], items: List[Decoded]) -> int:
+        """Lend what was made of frames that came when nothing was waiting; return their bytes."""
         self._settle()
-        self._loan = [entry]
-        self._bytes += len(entry[0])
+        size = sum([len(entry[0]) for entry in loan])
+        self._loan = loan
+        self._bytes += size
         self.lent.extend(items)
+        return size
 
     def empty(self) -> bool:
         """Return whether nothing waits, not even a Gap."""

@@ -51,6 +51,7 @@ class Callbacks:
         self._entries: Tuple[_Entry, ...] = ()
         self._muted = False
         self._by_class: Dict[Type[Any], Tuple[_Entry, ...]] = {}
+        self._only: Dict[Type[Any], Callable[[Any], Any]] = {}  # where one function wants a class
 
     def add(self, function: F, wanted: Optional[Type[Any]], pattern: Optional[str] = None) -> F:
         """Register a function and return it; ConfigError where it cannot be called."""
@@ -76,15 +77,28 @@ class Callbacks:
     def mute(self) -> None:
         """Call nobody any more."""
         self._muted = True
+        self._only = {}
 
     def call(self, thing: Any) -> None:
         """Call everybody who wants it; what they raise is logged and told to ``on_error``."""
+        only = self._only.get(type(thing))
+        if only is None:
+            self._call_all(thing)
+            return
+        try:
+            only(thing)
+        except Exception as raised:
+            self._failed(only, thing, raised)
+
+    def _call_all(self, thing: Any) -> None:
         by_class = self._by_class
         entries = by_class.get(type(thing))
         if entries is None:
             entries = by_class[type(thing)] = tuple(
                 entry for entry in self._entries if entry.takes(type(thing))
             )
+            if len(entries) == 1 and entries[0].matches is None and not self._muted:
+                self._only[type(thing)] = entries[0].function
         for entry in entries:
             if self._muted:
                 return
@@ -111,7 +125,7 @@ class Callbacks:
 
     def _replace(self, entries: Tuple[_Entry, ...]) -> None:
         self._entries = entries
-        self._by_class = {}
+        self._by_class, self._only = {}, {}
 
     def _failed(self, function: Callable[[Any], Any], frame: Any, raised: Exception) -> None:
         if isinstance(frame, PlexusError):

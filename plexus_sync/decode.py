@@ -7,7 +7,6 @@ frame that an overflow has dropped.
 
 from __future__ import annotations
 
-from collections import deque
 from itertools import repeat
 from operator import attrgetter
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Type, Union
@@ -35,6 +34,7 @@ from .wire import (
     LikelyTelemetry,
     LikelyVideo,
     ServiceTelemetry,
+    UntaggedTelemetry,
     Wire,
     WireCamera,
     WireError,
@@ -45,8 +45,10 @@ from .wire import (
     WireUnknown,
     WireVideo,
     bad_frame,
+    consume,
     parse,
     parse_base64,
+    parse_each,
 )
 
 __all__ = ["Decoded", "Entry", "StreamDecoder", "consume", "decode"]
@@ -74,7 +76,6 @@ Entry = Tuple[bytes, float, Optional[Wire], Optional[Gap]]
 Decoded = Union[TelemetryFrame, Tuple[Entry, Union[Frame, FrameError, None]]]
 
 _get_points = attrgetter("points")
-consume: Any = deque(maxlen=0).extend  # the quickest way to the end of an iterator
 
 # The slots of the frame that comes most, set directly: half the cost of __init__, which has nothing
 # to check.
@@ -159,6 +160,7 @@ _BUILDERS: Dict[Type[Any], Callable[..., Frame]] = {
     WireUnknown: _unknown,
     LikelyTelemetry: _telemetry,
     DocumentedTelemetry: _telemetry,
+    UntaggedTelemetry: _telemetry,
     ServiceTelemetry: _telemetry,
     LikelyEvent: _event,
     LikelyVideo: _video,
@@ -291,7 +293,7 @@ class StreamDecoder:
         own = self._source_id
         if any(wires) or any(gaps):
             raise _NotPlain
-        parsed: List[Any] = list(map(self._parse_likely, texts))
+        parsed = parse_each(self._parse_likely, texts)
         for points in map(_get_points, parsed):
             for point in points:
                 if point.source_id != own:

@@ -113,7 +113,7 @@ class Dispatcher:
         is_limited = deadline.remaining() is not None
         self._calling_thread = threading.get_ident()
         try:
-            while not notices and self._behind_gap is None:
+            while not notices:
                 if not nobody_waits() and self._turn_is_over():
                     return
                 if is_limited and deadline.expired():
@@ -122,7 +122,7 @@ class Dispatcher:
                     item = lent.popleft()
                 except IndexError:  # all is handed over, was taken back, or the lane was closed
                     return
-                if isinstance(item, TelemetryFrame) and not lane.closed:  # as in _count
+                if type(item) is TelemetryFrame and not lane.closed:  # as in _count
                     lane.delivered += 1
                     lane.points += len(item.points)
                     call(item)
@@ -130,6 +130,8 @@ class Dispatcher:
                 frame = self._count(lane, item)
                 if frame is not None:
                     call(frame)
+                if self._behind_gap is not None:
+                    return
         finally:
             self._calling_thread = None
 

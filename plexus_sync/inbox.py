@@ -190,19 +190,19 @@ class Lane:
                 raise LaneFull
         return entries[count:], dropped
 
-    def pass_on(self, entry: Entry) -> bool:
-        """Lend a frame that came alone; return whether that could be.
+    def pass_on(self, entries: List[Entry]) -> bool:
+        """Lend a few frames that are handed over next; return whether that could be.
 
         For the dispatcher: what waits for nobody need not go through the buffer.
         """
         buffer = self._buffer
-        if isinstance(buffer, PictureBuffer) or not buffer.empty():
+        if isinstance(buffer, PictureBuffer) or not buffer.may_pass(entries):
             return False
-        items = self.decoder.frames([entry])
+        items = self.decoder.frames(entries)
         with self._lock:
             if not self.closed:
-                buffer.pass_on(entry, items)
-                self._count(1, len(entry[0]), entry[1])
+                size = buffer.pass_on(entries, items)
+                self._count(len(entries), size, entries[-1][1])
                 self._taken_from = True
                 self._inbox.put_in_the_row(self)
         return True

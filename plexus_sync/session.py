@@ -190,7 +190,7 @@ class Session:
 
     def _put_at_once(self, entries: List[Entry], patient: bool) -> List[Entry]:
         """Put frames without waiting; return those that have no room yet."""
-        if len(entries) == 1 and patient and self._lane.pass_on(entries[0]):
+        if patient and self._lane.pass_on(entries):
             return []
         rest, dropped = self._lane.put_at_once(entries, patient)
         self._warn_of_drops(dropped)
