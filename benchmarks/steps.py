@@ -21,7 +21,7 @@ from plexus_sync.deadline import Deadline
 from plexus_sync.dispatch import Dispatcher
 from plexus_sync.framing import LARGE, FrameReader
 from plexus_sync.inbox import Inbox, Lane
-from plexus_sync.session import may_hold_notice
+from plexus_sync.sorting import may_hold_notice
 
 from .cases import case_named
 from .frames import blob
@@ -31,7 +31,7 @@ __all__ = ["STEPS", "steps"]
 
 STEPS = {
     "cut": "copy into the buffer and cut out of it (framing.py)",
-    "look": "look for a gateway_reconnecting (session.py)",
+    "look": "look for a gateway_reconnecting (sorting.py)",
     "put": "put into the lane (inbox.py)",
     "decode": "decode and filter (decode.py)",
     "hand": "hand over, count, call the callback (dispatch.py)",

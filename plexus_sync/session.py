@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import threading
 import time
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, Optional
 
 from .deadline import Deadline
 from .decode import Entry
-from .errors import FrameError
+from .frames import Gap
 from .gaps import GapBook
 from .inbox import PAUSE, Lane
 from .judge import Run
@@ -17,10 +17,10 @@ from .latch import owns
 from .lookout import Lookout
 from .loss import ABNORMAL, Lost
 from .settings import Secret, Settings
+from .sorting import Sorter
 from .state import Event
 from .streams import VideoStream
 from .transport import Connection
-from .wire import Wire, is_data, is_gateway_notice
 
 __all__ = ["Session"]
 
@@ -28,40 +28,12 @@ OPEN_AFTER = 1.0  # seconds without a close: metrics and logs know no acknowledg
 SILENCE = 30.0  # seconds; a device that does not exist is silent for ever
 READS = 16  # to the freshest picture; more than a socket holds of pictures that make sense
 
-# What a frame must hold to be a gateway_reconnecting: the words, or letters that JSON escapes.
-_NOTICE = b"gateway_reconnecting"
-_ESCAPE = b"\\u"
-
-
-# How telemetry begins or ends that is valid JSON and has one type. Nothing else can: before a quote
-# that is part of a string there is a backslash.
-_TELEMETRY_FIRST = (b'{"type":"telemetry"', b'{"type": "telemetry"')
-_TELEMETRY_LAST = (b',"type":"telemetry"}', b', "type": "telemetry"}')
-_LONG = 500  # bytes from which on to look at both ends costs less than to search
-
-
-def may_hold_notice(messages: List[bytes]) -> bool:
-    """Return whether one of them may be a gateway_reconnecting; it is parsed then, to be sure."""
-    if len(messages[0]) > _LONG:
-        messages = [
-            text
-            for text in messages
-            if not (text.startswith(_TELEMETRY_FIRST) or text.endswith(_TELEMETRY_LAST))
-        ]
-        if not messages:
-            return False
-    # One search over a whole read costs less than one in each of its frames, and a single byte is
-    # found many times faster than two.
-    texts = b"".join(messages)
-    return _NOTICE in texts or (_ESCAPE[:1] in texts and _ESCAPE in texts)
-
 
 class Session:
     """Runs one connection of one stream on the reader's thread.
 
-    Frames go to the lane as text, parsed only where something hangs on their type: while no data
-    frame has come, during an outage, with a stale_timeout, and on video, where each camera has
-    places of its own. Everything else is left to the dispatcher.
+    While there is nothing to do but to read data, it gives the socket away and sleeps; whoever looks
+    after the socket then calls :meth:`step`.
     """
 
     def __init__(
@@ -90,9 +62,9 @@ class Session:
         self._wall = wall
         self._is_video = isinstance(lane.stream, VideoStream)
         self._has_stale_timeout = lane.stream.stale_timeout is not None
-        self._always_parse = self._is_video or self._has_stale_timeout
         self._is_watched = True  # whether what is heard may change when something is due
-        self._frames = self._data = self._data_in_batch = False
+        self._frames = False  # whether any came
+        self._sorter = Sorter(lane, book)
         # Points in time on the monotonic clock; inf is never.
         self._began_at = self._heard_at = clock()
         self._auth_at = self._open_at = self._data_at = self._silent_at = math.inf
@@ -174,7 +146,7 @@ class Session:
             at = self._wall()
             self._book.delivering(at)
             if messages:
-                entries = self._plain_entries(messages, at)
+                entries = self._sorter.plain(messages, at)
                 if entries is None:
                     connection.put_back(messages)
                     self._hand_back()
@@ -196,21 +168,10 @@ class Session:
         self._warn_of_drops(dropped)
         return rest
 
-    def _plain_entries(self, messages: List[bytes], at: float) -> Optional[List[Entry]]:
-        """Return what is for the lane; None where one may be a gateway_reconnecting."""
-        if self._always_parse:
-            parsed = self._parsed(messages)
-            if any(wire is not None and is_gateway_notice(wire) for _, wire in parsed):
-                return None
-            return self._sorted_out(parsed, at)
-        if may_hold_notice(messages):
-            return None
-        return [(text, at, None, None) for text in messages]
-
     def _may_give(self) -> bool:
         return (
             self._lookout.is_open
-            and self._data
+            and self._sorter.data_came
             and self._open_at != math.inf
             and not self._book.in_outage
             and self._connection.may_be_given()
@@ -249,7 +210,7 @@ class Session:
             stood=max(0.0, now - self._open_at),
             since_auth=None if self._auth_at == math.inf else now - self._auth_at,
             frames=self._frames,
-            data=self._data,
+            data=self._sorter.data_came,
         )
 
     def _heard(self, messages: List[bytes]) -> None:
@@ -260,60 +221,20 @@ class Session:
             self._book.delivering(at)
         if messages:
             self._frames = True
-            self._put(self._entries(messages, at))
+            for part in self._sorter.sort(messages, at):
+                if isinstance(part, Gap):
+                    self._lane.put_gap(part)
+                else:
+                    self._put(part)
         # After put(), which may have waited for room: the peer is not to blame for that time.
         self._note_the_time()
 
     def _note_the_time(self) -> None:
         self._heard_at = self._clock()
-        if self._data_in_batch:
+        if self._sorter.new_data:
+            self._sorter.new_data = False
             self._data_at = self._heard_at
-            self._data_in_batch = False
-
-    def _entries(self, messages: List[bytes], at: float) -> List[Entry]:
-        if (
-            self._data
-            and not self._always_parse
-            and not self._book.in_outage
-            and not may_hold_notice(messages)
-        ):
-            return [(text, at, None, None) for text in messages]
-        return self._parsed_entries(messages, at)
-
-    def _parsed_entries(self, messages: List[bytes], at: float) -> List[Entry]:
-        return self._sorted_out(self._parsed(messages), at)
-
-    def _parsed(self, messages: List[bytes]) -> List[Tuple[bytes, Optional[Wire]]]:
-        parsed: List[Tuple[bytes, Optional[Wire]]] = []
-        for text in messages:
-            try:
-                parsed.append((text, self._lane.decoder.parse(text)))
-            except FrameError:
-                parsed.append((text, None))  # the dispatcher will find and tell the same
-        return parsed
-
-    def _sorted_out(self, parsed: List[Tuple[bytes, Optional[Wire]]], at: float) -> List[Entry]:
-        """Take note of what the frames are; return those that are for the lane."""
-        entries: List[Entry] = []
-        for text, wire in parsed:
-            if wire is None:
-                entries.append((text, at, None, None))
-                continue
-            if not self._lane.decoder.wanted(wire):
-                self._lane.count_filtered(text, at)
-                continue
-            if is_gateway_notice(wire):
-                self._book.gateway_notice(at)
-            elif is_data(wire):
-                self._data = self._data_in_batch = True
-                self._silent_at = math.inf
-                gap = self._book.data(at)
-                if gap is not None:
-                    self._put(entries)
-                    entries = []
-                    self._lane.put_gap(gap)
-            entries.append((text, at, wire, None))
-        return entries
+            self._silent_at = math.inf
 
     def _put(self, entries: List[Entry]) -> None:
         self._warn_of_drops(self._lane.put(entries))
@@ -367,5 +288,5 @@ class Session:
     def _stale_at(self) -> float:
         if self._stream.stale_timeout is None:
             return math.inf
-        since = self._data_at if self._data else self._open_at
+        since = self._data_at if self._sorter.data_came else self._open_at
         return since + self._stream.stale_timeout

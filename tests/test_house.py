@@ -24,7 +24,7 @@ FLOORS = {
     "wire": "deflate framing wire decode",
     "edges": "endings reconnect judge retrying settings interrupt line heads proxies upgrade"
     " dialing transport",
-    "one stream's life": "lookout buffers pictures inbox session reader",
+    "one stream's life": "lookout buffers pictures inbox sorting session reader",
     "the subscription": "roster callbacks dispatch runner registration subscription",
     "face": "__init__",
     "doors": "simulator testing integrations cli __main__",
