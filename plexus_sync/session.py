@@ -32,7 +32,7 @@ READS = 16  # to the freshest picture; more than a socket holds of pictures that
 class Session:
     """Runs one connection of one stream on the reader's thread.
 
-    While there is nothing to do but to read data, it gives the socket away and sleeps; whoever looks
+    While nothing is to be done but to read data, it gives the socket away and sleeps. Whoever looks
     after the socket then calls :meth:`step`.
     """
 

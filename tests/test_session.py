@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import socket
 
 import pytest
 from helpers import FakeClock, event, picture, point, take, telemetry, text
@@ -29,6 +31,12 @@ INIT = text({"type": "init", "online_sources": []})
 BAD = b"{"
 LOSS = Lost(1006, "the end of the script")
 
+
+def values_of(frames):
+    """Return the value of each frame's first point."""
+    return [frame.points[0].value for frame in frames]
+
+
 QUIET = "quiet"  # a step of a script: nothing comes until the next duty
 PONG = "pong"  # a step: the pong comes at once
 
@@ -47,6 +55,61 @@ class FakeConnection:
         self.pings = []  # when each was sent
         self.awaits_pong = False
         self.deadline = None
+        self.readers = []  # what others do while the socket is given away, once each
+        self.slept = []  # for how long the reader would have
+        self.roused = 0
+        self.reads = []
+        self.other_business = False
+        self._quiet = ()
+
+    # While the socket is given away.
+
+    def may_be_given(self):
+        """Nothing of its own is in the way, where somebody reads."""
+        return bool(self.readers)
+
+    def fileno(self):
+        """Return the descriptor of a socket on which nothing comes."""
+        self._quiet = self._quiet or socket.socketpair()
+        return self._quiet[0].fileno()
+
+    def give(self):
+        """Remember it."""
+        self.calls.append("given")
+
+    def take_back(self):
+        """Remember it."""
+        if self.calls[-1] == "given":
+            self.calls.append("taken back")
+
+    def sleep(self, seconds):
+        """Let the next reader read in the meantime."""
+        self.slept.append(seconds)
+        self.readers.pop(0)()
+
+    def rouse(self):
+        """Remember it."""
+        self.roused += 1
+
+    def receive_at_once(self, reads=1):
+        """Do the next step, for any number of reads."""
+        self.reads.append(reads)
+        return self.receive(0)
+
+    def has_other_business(self):
+        """Return whether the test says so."""
+        return self.other_business
+
+    def put_back(self, messages):
+        """Let them be the next step."""
+        self._script = itertools.chain([(0, *messages)], self._script)
+
+    def close(self):
+        """Close what was never read."""
+        for sock in self._quiet:
+            sock.close()
+
+    # Always.
 
     def open(self, url, settings, deadline):
         """Take a second."""
@@ -121,6 +184,7 @@ class Bench:
         began = self.clock()
         with pytest.raises(Lost) as told:
             self.session.run("wss://api.example/x", Secret("plx_key"))
+        self.connection.close()
         self.lost = told.value.loss
         return self.clock() - began - 1
 
@@ -131,6 +195,17 @@ class Bench:
             for taken in iter(lambda: take(self.lane), ())
             for item in taken
         ]
+
+    def delivered(self):
+        """Take everything from the lane as a dispatcher does: Gaps and decoded frames."""
+        found = []
+        while self.lane.lent or self.lane.lend():
+            item = self.lane.lent.popleft()
+            if isinstance(item, tuple):
+                (_, _, _, gap), item = item
+                found += [] if gap is None else [gap]
+            found.append(item)
+        return found
 
     def texts(self):
         """Take everything from the lane: Gaps, and the texts of frames."""
@@ -632,3 +707,250 @@ class TestCounting:
         with pytest.raises(LaneFull):
             bench.session.run("wss://api.example/x", Secret("plx_key"))
         assert bench.session.achieved().data
+
+
+class TestGivenAway:
+    """While there is nothing but data, others read in the reader's place."""
+
+    @pytest.fixture
+    def bench(self):
+        """Return one whose lookout takes sockets."""
+        return self.make()
+
+    @pytest.fixture(autouse=True)
+    def _closed(self):
+        self.lookouts = []
+        yield
+        for lookout in self.lookouts:
+            lookout.close()
+
+    def make(self, stream=METRICS, **settings):
+        """Return one whose lookout takes sockets."""
+        bench = Bench(stream, **settings)
+        bench.lookout.open()
+        self.lookouts.append(bench.lookout)
+        return bench
+
+    @staticmethod
+    def run(bench, steps, *script):
+        """Run a session; after the first message others make so many steps, in the given way."""
+        bench.start(script)
+        found = []
+        bench.connection.readers = [
+            lambda: found.extend(bench.session.step(away) for away in steps)
+        ]
+        try:
+            with pytest.raises(Lost) as told:
+                bench.session.run("wss://api.example/x", Secret("plx_key"))
+            bench.lost = told.value.loss
+        finally:
+            bench.connection.close()
+        return found
+
+    def test_read_by_others(self, bench):
+        """What they read goes into the lane, in order with what the reader reads."""
+        assert self.run(bench, [0, 0], (0, DATA), (0, MORE), (0, DATA)) == [False, False]
+        assert bench.connection.calls[2:] == ["given", "taken back"]
+        assert values_of(bench.delivered()) == [1, 2, 1]
+
+    def test_not_before_data(self, bench):
+        """Until then each frame has to be looked at, and the stream may not be open yet."""
+        self.run(bench, [], (0, INIT), (0, BAD))
+        assert "given" not in bench.connection.calls
+
+    def test_not_in_an_outage(self, bench):
+        """The Gap at its end is the reader's to put."""
+        self.run(bench, [], (0, DATA, NOTICE), (0, INIT))
+        assert "given" not in bench.connection.calls
+
+    def test_not_where_nobody_looks(self, bench):
+        """In queue mode the reader reads."""
+        bench.lookout.close()
+        self.lookouts.clear()
+        self.run(bench, [], (0, DATA), (0, MORE))
+        assert "given" not in bench.connection.calls
+
+    def test_until_the_next_duty(self):
+        """The reader sleeps until a ping is due."""
+        bench = self.make(ping_interval=7.0)
+        self.run(bench, [], (0.5, DATA), QUIET, PONG)
+        assert bench.connection.slept == pytest.approx([6.5])
+        assert len(bench.connection.pings) == 1
+
+    def test_nothing_came(self, bench):
+        """A step without anything to read does nothing."""
+        assert self.run(bench, [0], (0, DATA), QUIET) == [False]
+        assert bench.connection.roused == 0
+
+    def test_before_and_after(self, bench):
+        """Who is late, with the socket taken back or not given yet, reads nothing."""
+        self.run(bench, [], (0, DATA))
+        assert not bench.session.step(0)
+        assert bench.connection.reads == []
+
+    def test_part_of_a_frame(self, bench):
+        """Bytes count as life, though no message is complete."""
+        before = bench.wall()
+        self.run(bench, [0], (0, DATA), (5.0,))
+        bench.book.lost()
+        assert bench.book.opened(before + 9).started_at == before + 6
+
+    def test_notice(self, bench):
+        """What may be a gateway_reconnecting is left to the reader, whole and in order."""
+        assert self.run(bench, [0, 0], (0, DATA), (0, MORE, NOTICE, DATA)) == [False, False]
+        assert bench.connection.roused == 1
+        told = bench.delivered()
+        assert [type(item).__name__ for item in told[1:]] == [
+            "TelemetryFrame",
+            "GatewayReconnectingFrame",
+            "Gap",
+            "TelemetryFrame",
+        ]
+
+    def test_parsed_notice(self):
+        """Likewise where every frame is parsed."""
+        bench = self.make(MetricsStream("robot-01", stale_timeout=60.0))
+        self.run(bench, [0], (0, DATA), (0, FOREIGN, MORE), (0, NOTICE))
+        assert bench.connection.roused == 0
+        assert values_of(bench.delivered()[:2]) == [1, 2]
+        assert bench.lane.figures()["filtered"] == 1
+
+    def test_other_business(self, bench):
+        """A ping or the end that came too wakes the reader; what came before is handed over."""
+        bench.start([(0, DATA), (0, MORE)])
+        found = []
+
+        def read():
+            bench.connection.other_business = True
+            found.append(bench.session.step(0))
+
+        bench.connection.readers = [read]
+        with pytest.raises(Lost):
+            bench.session.run("wss://api.example/x", Secret("plx_key"))
+        bench.connection.close()
+        assert (found, bench.connection.roused) == ([False], 1)
+        assert values_of(bench.delivered()) == [1, 2]
+
+    def test_loss(self, bench):
+        """What goes wrong is raised on the reader's thread, as if it had read itself."""
+        assert self.run(bench, [0, 0], (0, DATA), Lost(1006, "reset")) == [False, False]
+        assert bench.connection.roused == 1
+        assert bench.lost.reason == "reset"
+
+    def test_bug(self, bench):
+        """A bug ends the stream, and not the thread that reads for it."""
+        with pytest.raises(ZeroDivisionError):
+            self.run(bench, [0], (0, DATA), ZeroDivisionError())
+
+    def test_ctrl_c(self, bench):
+        """It goes on to where it belongs; the connection is given up, since some may be lost."""
+        bench.start([(0, DATA), (0, MORE)])
+        monkey = []
+
+        def read():
+            bench.connection.receive_at_once = interrupted
+            with pytest.raises(KeyboardInterrupt):
+                bench.session.step(0)
+            monkey.append(bench.connection.roused)
+
+        def interrupted(reads):
+            raise KeyboardInterrupt
+
+        bench.connection.readers = [read]
+        with pytest.raises(Lost, match="interrupted"):
+            bench.session.run("wss://api.example/x", Secret("plx_key"))
+        bench.connection.close()
+        assert monkey == [1]
+
+    def test_more_than_there_is_room_for(self):
+        """Whoever hands over next waits with the rest; nothing is dropped."""
+        bench = self.make(MetricsStream("robot-01", buffer=Buffer(2)))
+        bench.start([(0, DATA), (0, *[telemetry(point(n)) for n in range(5)])])
+        seen = []
+
+        def read():
+            more = True
+            while more:
+                seen.extend(values_of(bench.delivered()))
+                more = bench.session.step(0)
+
+        bench.connection.readers = [read]
+        with pytest.raises(Lost):
+            bench.session.run("wss://api.example/x", Secret("plx_key"))
+        bench.connection.close()
+        seen += values_of(bench.delivered())
+        assert seen == [1, 0, 1, 2, 3, 4]
+
+    @pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest"])
+    def test_while_callbacks_go_on(self, overflow):
+        """What has no room then overflows, and a warning says so."""
+        bench = self.make(MetricsStream("robot-01", buffer=Buffer(2, overflow)))
+        frames = [telemetry(point(n)) for n in range(5)]
+        self.run(bench, [math.inf], (0, DATA), (0, *frames))
+        assert bench.lane.figures()["dropped"] == 4
+        assert [kind for kind, _ in bench.warnings] == ["drop"]
+
+    def test_while_callbacks_go_on_and_nothing_may_be_dropped(self):
+        """With "block" the reader takes the socket back, and waits for room itself."""
+        bench = self.make(MetricsStream("robot-01", buffer=Buffer(2, "block")))
+        frames = [telemetry(point(n)) for n in range(3)]
+        bench.start([(0, DATA), (0, *frames)])
+        bench.connection.readers = [lambda: bench.session.step(math.inf)]
+        put = bench.lane.put
+        rests = []
+
+        def putting(entries):
+            rests.append(len(entries))
+            return put(entries) if len(rests) == 1 else 0
+
+        bench.lane.put = putting
+        with pytest.raises(Lost):
+            bench.session.run("wss://api.example/x", Secret("plx_key"))
+        bench.connection.close()
+        assert bench.connection.roused == 1
+        assert rests == [1, 2]
+
+    def test_overflow_is_an_error(self):
+        """With "error" the stream fails, on the reader's thread."""
+        bench = self.make(MetricsStream("robot-01", buffer=Buffer(2, "error")))
+        bench.start([(0, DATA), (0, *[telemetry(point(n)) for n in range(3)])])
+        bench.connection.readers = [lambda: bench.session.step(math.inf)]
+        with pytest.raises(LaneFull):
+            bench.session.run("wss://api.example/x", Secret("plx_key"))
+        bench.connection.close()
+
+    @pytest.mark.parametrize(("away", "reads"), [(0.0, 1), (0.1, 16), (math.inf, 16)])
+    def test_freshest_picture(self, away, reads):
+        """After a slow callback all that has come is read, and the freshest is left."""
+        bench = self.make(VIDEO)
+        bench.start([(0, picture()), (0, picture(), picture())])
+
+        def read():
+            assert len(bench.delivered()) == 1
+            while bench.session.step(away):
+                assert len(bench.delivered()) == 1
+
+        bench.connection.readers = [read]
+        with pytest.raises(Lost):
+            bench.session.run("wss://api.example/x", Secret("plx_key"))
+        bench.connection.close()
+        assert bench.connection.reads == [reads]
+        assert bench.lane.figures()["dropped"] == (0 if away == 0 else 1)
+
+    def test_lock(self, bench):
+        """A signal handler on top of a step can know where it is."""
+        bench.start([(0, DATA), (0, MORE)])
+        held = []
+        parse = bench.lane.put_at_once
+
+        def putting(*args):
+            held.append(bench.session.holds_lock())
+            return parse(*args)
+
+        bench.lane.put_at_once = putting
+        bench.connection.readers = [lambda: bench.session.step(math.inf)]
+        with pytest.raises(Lost):
+            bench.session.run("wss://api.example/x", Secret("plx_key"))
+        bench.connection.close()
+        assert held == [True]
+        assert not bench.session.holds_lock()
