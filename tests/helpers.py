@@ -170,3 +170,15 @@ def take(owner):
     (text, received_at, wire, gap), _ = item
     entry = (text, received_at, wire, None)
     return (entry,) if gap is None else (gap, entry)
+
+
+def handed_over(lane):
+    """Take everything from a lane as a dispatcher does: Gaps and decoded frames."""
+    found = []
+    while lane.lent or lane.lend():
+        item = lane.lent.popleft()
+        if isinstance(item, tuple):
+            (_, _, _, gap), item = item
+            found += [] if gap is None else [gap]
+        found.append(item)
+    return found

@@ -9,7 +9,7 @@ import threading
 from queue import Empty
 
 import pytest
-from helpers import PATIENCE, FakeClock, InThread, picture, take
+from helpers import PATIENCE, FakeClock, InThread, handed_over, picture, point, take, telemetry
 
 from plexus_sync import (
     Buffer,
@@ -621,3 +621,149 @@ def test_every_snapshot_adds_up(make, inbox):
     assert found.get("dropped", 0) == gaps
     assert frames + gaps == 2000
     assert found["filtered"] == 200
+
+
+# What is read in the reader's place.
+
+
+def shots(*numbers, cameras="a"):
+    """Return pictures that came at these times."""
+    return [
+        (b"x", float(n), parse(picture(cameras[i % len(cameras)])), None)
+        for i, n in enumerate(numbers)
+    ]
+
+
+def delivered(lane):
+    """Take everything as a dispatcher does; return the values of the frames, and the Gaps."""
+    items = handed_over(lane)
+    lane.delivered += sum(not isinstance(item, Gap) for item in items)
+    return [item if isinstance(item, Gap) else item.points[0].value for item in items]
+
+
+def telemetries(*values):
+    """Return frames with one point each."""
+    return [(telemetry(point(value)), float(value), None, None) for value in values]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_waits_for_nobody_is_passed_on(make, inbox, count):
+    """It is lent at once, counted, and the lane stands ready, once."""
+    lane = make(10)
+    assert lane.pass_on(telemetries(*range(count)))
+    assert len(lane.lent) == count
+    assert not lane.is_in_the_row
+    assert ready(inbox) == [lane]
+    assert figures(lane)["buffered"] == count
+    assert delivered(lane) == list(range(count))
+    assert lane.empty()
+
+
+def test_not_passed_on(make):
+    """What others are before, or what is many, large or a picture, goes through the buffer."""
+    lane = make(10)
+    lane.put(entries(0))
+    assert not lane.pass_on(telemetries(1))
+    assert not make(10).pass_on(telemetries(*range(11)))
+    assert not make(1000).pass_on(telemetries(*range(200)))
+    assert not make(10, max_bytes=20).pass_on(telemetries(1, 2))
+    assert not make(10).pass_on(entries(1, 2, size=50_000))
+    assert not make(10, cls=VideoStream).pass_on(shots(1))
+    gap = make(10)
+    gap.put_gap(GAP)
+    assert not gap.pass_on(telemetries(1))
+
+
+def test_one_is_passed_on_however_large(make):
+    """One frame always has room."""
+    lane = make(10, max_bytes=1)
+    assert lane.pass_on(telemetries(1))
+    assert delivered(lane) == [1]
+
+
+def test_passed_on_to_a_closed_lane(make):
+    """It goes nowhere, and is not counted."""
+    lane = make(10)
+    lane.close()
+    assert lane.pass_on(telemetries(1))
+    assert not lane.lent
+    assert figures(lane) == {}
+
+
+def test_what_was_passed_on_may_still_overflow(make):
+    """Like any loan: what was not handed over in time makes way for what is newer."""
+    lane = make(3)
+    assert lane.pass_on(telemetries(0, 1, 2))
+    assert lane.put_at_once(telemetries(3, 4), patient=False) == ([], 2)
+    gap, *values = delivered(lane)
+    assert (gap.reason, gap.dropped) == ("overflow", 2)
+    assert values == [2, 3, 4]
+
+
+def test_patience(make):
+    """What has no room is returned, and nothing dropped."""
+    lane = make(3)
+    given = telemetries(*range(5))
+    assert lane.put_at_once(given, patient=True) == (given[3:], 0)
+    assert delivered(lane) == [0, 1, 2]
+    assert lane.put_at_once(given[3:], patient=True) == ([], 0)
+    assert delivered(lane) == [3, 4]
+
+
+@pytest.mark.parametrize("overflow", ["drop_oldest", "block"])
+def test_patience_has_an_end(make, overflow):
+    """Frames that never have room together come in one by one, for a buffer of few bytes."""
+    lane = make(10, overflow, max_bytes=1)
+    rest, seen = telemetries(0, 1), []
+    while rest:
+        rest, dropped = lane.put_at_once(rest, patient=True)
+        seen += delivered(lane)
+        if overflow == "drop_oldest":
+            assert (len(seen), dropped) == (2, 1)
+            assert seen[0].dropped == 1
+    assert seen[-1] == 1
+
+
+def test_no_patience_where_nothing_may_be_dropped(make):
+    """With "block" the rest is returned, with "error" it is an error."""
+    given = telemetries(*range(3))
+    assert make(2, "block").put_at_once(given, patient=False) == (given[2:], 0)
+    lane = make(2, "error")
+    with pytest.raises(LaneFull):
+        lane.put_at_once(given, patient=False)
+    assert figures(lane)["dropped"] == 1
+
+
+def test_put_at_once_into_a_closed_lane(make):
+    """It goes nowhere, and is not counted."""
+    lane = make(2)
+    lane.close()
+    assert lane.put_at_once(telemetries(1), patient=True) == ([], 0)
+    assert figures(lane) == {}
+
+
+def test_a_lane_that_is_lent_to_its_end_leaves_the_row(make, inbox):
+    """So nobody asks it again for nothing; what is put later puts it into the row."""
+    lane = make(10)
+    lane.put(telemetries(1))
+    assert ready(inbox) == [lane]
+    assert lane.lend()
+    assert not lane.is_in_the_row
+    lane.put(telemetries(2))
+    assert ready(inbox) == [lane]
+    assert delivered(lane) == [1, 2]
+
+
+def test_next_lane_looks_after_the_sockets(inbox, make):
+    """While the lookout is open, whoever waits for a lane reads, and is woken by one."""
+    inbox.lookout.open()
+    try:
+        lane = make(10)
+        assert inbox.next_lane(0.001) is None
+        with pytest.raises(Empty):
+            inbox.next_lane(0)
+        waiting = InThread(inbox.next_lane, None)
+        lane.put(telemetries(1))
+        assert waiting.result() in (lane, None)
+    finally:
+        inbox.lookout.close()

@@ -7,7 +7,7 @@ import math
 import socket
 
 import pytest
-from helpers import FakeClock, event, picture, point, take, telemetry, text
+from helpers import FakeClock, event, handed_over, picture, point, take, telemetry, text
 
 from plexus_sync import Buffer, Gap, LogsStream, MetricsStream, VideoStream
 from plexus_sync.gaps import GapBook
@@ -195,17 +195,6 @@ class Bench:
             for taken in iter(lambda: take(self.lane), ())
             for item in taken
         ]
-
-    def delivered(self):
-        """Take everything from the lane as a dispatcher does: Gaps and decoded frames."""
-        found = []
-        while self.lane.lent or self.lane.lend():
-            item = self.lane.lent.popleft()
-            if isinstance(item, tuple):
-                (_, _, _, gap), item = item
-                found += [] if gap is None else [gap]
-            found.append(item)
-        return found
 
     def texts(self):
         """Take everything from the lane: Gaps, and the texts of frames."""
@@ -751,7 +740,7 @@ class TestGivenAway:
         """What they read goes into the lane, in order with what the reader reads."""
         assert self.run(bench, [0, 0], (0, DATA), (0, MORE), (0, DATA)) == [False, False]
         assert bench.connection.calls[2:] == ["given", "taken back"]
-        assert values_of(bench.delivered()) == [1, 2, 1]
+        assert values_of(handed_over(bench.lane)) == [1, 2, 1]
 
     def test_not_before_data(self, bench):
         """Until then each frame has to be looked at, and the stream may not be open yet."""
@@ -799,7 +788,7 @@ class TestGivenAway:
         """What may be a gateway_reconnecting is left to the reader, whole and in order."""
         assert self.run(bench, [0, 0], (0, DATA), (0, MORE, NOTICE, DATA)) == [False, False]
         assert bench.connection.roused == 1
-        told = bench.delivered()
+        told = handed_over(bench.lane)
         assert [type(item).__name__ for item in told[1:]] == [
             "TelemetryFrame",
             "GatewayReconnectingFrame",
@@ -812,7 +801,7 @@ class TestGivenAway:
         bench = self.make(MetricsStream("robot-01", stale_timeout=60.0))
         self.run(bench, [0], (0, DATA), (0, FOREIGN, MORE), (0, NOTICE))
         assert bench.connection.roused == 0
-        assert values_of(bench.delivered()[:2]) == [1, 2]
+        assert values_of(handed_over(bench.lane)[:2]) == [1, 2]
         assert bench.lane.figures()["filtered"] == 1
 
     def test_other_business(self, bench):
@@ -829,7 +818,7 @@ class TestGivenAway:
             bench.session.run("wss://api.example/x", Secret("plx_key"))
         bench.connection.close()
         assert (found, bench.connection.roused) == ([False], 1)
-        assert values_of(bench.delivered()) == [1, 2]
+        assert values_of(handed_over(bench.lane)) == [1, 2]
 
     def test_loss(self, bench):
         """What goes wrong is raised on the reader's thread, as if it had read itself."""
@@ -871,14 +860,14 @@ class TestGivenAway:
         def read():
             more = True
             while more:
-                seen.extend(values_of(bench.delivered()))
+                seen.extend(values_of(handed_over(bench.lane)))
                 more = bench.session.step(0)
 
         bench.connection.readers = [read]
         with pytest.raises(Lost):
             bench.session.run("wss://api.example/x", Secret("plx_key"))
         bench.connection.close()
-        seen += values_of(bench.delivered())
+        seen += values_of(handed_over(bench.lane))
         assert seen == [1, 0, 1, 2, 3, 4]
 
     @pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest"])
@@ -926,9 +915,9 @@ class TestGivenAway:
         bench.start([(0, picture()), (0, picture(), picture())])
 
         def read():
-            assert len(bench.delivered()) == 1
+            assert len(handed_over(bench.lane)) == 1
             while bench.session.step(away):
-                assert len(bench.delivered()) == 1
+                assert len(handed_over(bench.lane)) == 1
 
         bench.connection.readers = [read]
         with pytest.raises(Lost):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import struct
 import threading
@@ -306,6 +307,157 @@ class TestReceive:
         data = frame(opcode, b"hel", fin=False) + frame(PING, b"p") + frame(0, b"lo")
         with Client(says(data)) as client:
             assert client.receive(1) == [b"hello"]
+
+
+class TestGivenAway:
+    """Reading in the reader's place."""
+
+    @staticmethod
+    def wait(client):
+        """Wait until there is something to read."""
+        assert select.select([client.connection.fileno()], [], [], PATIENCE)[0]
+
+    def test_one(self):
+        """What has come is returned, without waiting for more."""
+        with Client(says(frame(TEXT, b"hello"))) as client:
+            client.connection.give()
+            self.wait(client)
+            assert client.connection.receive_at_once() == [b"hello"]
+            assert client.connection.receive_at_once() is None
+
+    def test_taken_back(self, release):
+        """After that the reader waits again."""
+
+        def script(sock):
+            assert release.wait(PATIENCE)
+            says(frame(TEXT, b"hello"))(sock)
+
+        with Client(script) as client:
+            assert client.connection.receive(0.001) is None
+            client.connection.give()
+            client.connection.take_back()
+            release.set()
+            assert client.connection.receive(PATIENCE) == [b"hello"]
+
+    def test_several_reads(self):
+        """Of a buffer that is smaller than what has come each read takes a part."""
+        texts = [b"x" * 5000] * 20
+        with Client(says(b"".join(frame(TEXT, text) for text in texts))) as client:
+            client.connection.give()
+            received = []
+            while len(received) < 20:
+                self.wait(client)
+                received += client.connection.receive_at_once(16) or []
+            assert received == texts
+
+    def test_over_tls(self, authority, trusting):
+        """What TLS holds already is read too, since the socket does not tell of it."""
+        context = server_context(authority.issue_cert("localhost"))
+        data = frame(TEXT, b"x" * 30_000) + frame(TEXT, b"y" * 12_000)
+        with Client(says(data), context=context, ssl_context=trusting) as client:
+            client.connection.give()
+            received = []
+            while len(received) < 2:
+                self.wait(client)
+                received += client.connection.receive_at_once() or []
+                assert not client.line.sock.pending()
+            assert received == [b"x" * 30_000, b"y" * 12_000]
+            assert client.connection.receive_at_once() is None
+
+    def test_not_while_tls_holds_something(self, authority, trusting):
+        """What is decrypted and not yet read would wait for the next bytes to come."""
+        context = server_context(authority.issue_cert("localhost"))
+        with Client(
+            says(frame(TEXT, b"x" * 12_000)), context=context, ssl_context=trusting
+        ) as client:
+            assert client.connection.receive(PATIENCE) == []
+            assert client.line.sock.pending()
+            assert not client.connection.may_be_given()
+            assert client.receive(1) == [b"x" * 12_000]
+            assert client.connection.may_be_given()
+
+    def test_not_while_a_pong_is_awaited(self):
+        """Until then the reader looks after its connection."""
+        with Client(hold) as client:
+            assert client.connection.may_be_given()
+            client.connection.ping()
+            assert not client.connection.may_be_given()
+
+    @pytest.mark.parametrize("end", [frame(PING, b"p"), close_frame(4401, b"unauthorized")])
+    def test_other_business(self, end):
+        """Pings and the end are left to the reader, and what came before them is returned."""
+        with Client(says(frame(TEXT, b"last") + end)) as client:
+            client.connection.give()
+            self.wait(client)
+            assert client.connection.receive_at_once(16) == [b"last"]
+            assert client.connection.has_other_business()
+            assert not client.connection.may_be_given()
+            client.connection.take_back()
+            if end == frame(PING, b"p"):
+                assert client.connection.receive(PATIENCE) is None
+                assert not client.connection.has_other_business()
+            else:
+                assert client.lost().code == 4401
+
+    def test_eof(self):
+        """The end of the stream is a loss."""
+        with Client(lambda sock: None) as client:
+            client.connection.give()
+            self.wait(client)
+            loss = loss_of(client.connection.receive_at_once)
+            assert loss.code == 1006
+
+    @pytest.mark.parametrize("how", ["eof", "reset"])
+    def test_loss_after_messages(self, how, monkeypatch):
+        """What came before is returned; the loss is told to the reader, once."""
+        with Client(says(frame(TEXT, b"last"))) as client:
+            client.connection.give()
+            self.wait(client)
+            sock = client.line.sock
+            results = [lambda room: sock.recv_into(room), failing(how)]
+
+            class Ending:
+                def recv_into(self, room):
+                    return results.pop(0)(room)
+
+                def __getattr__(self, name):
+                    return getattr(sock, name)
+
+            client.line.sock = Ending()
+            assert client.connection.receive_at_once(16) == [b"last"]
+            assert client.connection.has_other_business()
+            client.connection.take_back()
+            loss = client.lost()
+            assert loss.code == 1006
+            assert how in loss.reason or "without a close frame" in loss.reason
+
+    def test_put_back(self):
+        """What was put back is what comes next."""
+        with Client(says(frame(TEXT, b"two"))) as client:
+            client.connection.put_back([b"one"])
+            assert not client.connection.may_be_given()
+            assert client.receive(2) == [b"one", b"two"]
+
+    def test_sleep(self):
+        """It ends by rouse(), by wake(), and when the time is up."""
+        with Client(hold) as client:
+            client.connection.sleep(0.001)
+            client.connection.rouse()
+            client.connection.sleep(PATIENCE)
+            sleeping = InThread(client.connection.sleep, 1e12)
+            client.line.wake()
+            sleeping.result()
+
+
+def failing(how):
+    """Return what reads the end of a stream, or a reset."""
+
+    def fail(room):
+        if how == "reset":
+            raise ConnectionResetError("reset by peer")
+        return 0
+
+    return fail
 
 
 class TestPings:
