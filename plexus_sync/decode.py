@@ -29,10 +29,12 @@ from .streams import MetricsStream, Stream, VideoStream
 from .wire import (
     LIKELY,
     UNDECODABLE,
+    DecodedVideo,
     DocumentedTelemetry,
     LikelyEvent,
     LikelyTelemetry,
     LikelyVideo,
+    RawVideo,
     ServiceTelemetry,
     UntaggedTelemetry,
     Wire,
@@ -48,6 +50,7 @@ from .wire import (
     consume,
     parse,
     parse_base64,
+    parse_decoded_video,
     parse_each,
 )
 
@@ -116,11 +119,11 @@ def _init(wire: WireInit, stream: Any, at: Any, raw: Any) -> Frame:
     return InitFrame(sources, stream=stream, received_at=at, raw=raw)
 
 
-def _video(wire: WireVideo, stream: Any, at: Any, raw: Any) -> Frame:
+def _video(wire: Union[RawVideo, DecodedVideo], stream: Any, at: Any, raw: Any) -> Frame:
     return VideoFrame(
         _text_or_none(wire.source_id),
         wire.camera_id,
-        parse_base64(wire.frame),
+        wire.frame if isinstance(wire, DecodedVideo) else parse_base64(wire.frame),
         wire.width,
         wire.height,
         wire.timestamp,
@@ -154,7 +157,7 @@ _BUILDERS: Dict[Type[Any], Callable[..., Frame]] = {
     WireTelemetry: _telemetry,
     WireEvent: _event,
     WireInit: _init,
-    WireVideo: _video,
+    RawVideo: _video,
     WireGateway: _gateway,
     WireError: _error,
     WireUnknown: _unknown,
@@ -164,6 +167,7 @@ _BUILDERS: Dict[Type[Any], Callable[..., Frame]] = {
     ServiceTelemetry: _telemetry,
     LikelyEvent: _event,
     LikelyVideo: _video,
+    DecodedVideo: _video,
 }
 
 
@@ -211,6 +215,7 @@ class StreamDecoder:
     __slots__ = (
         "_cameras",
         "_is_metrics",
+        "_is_video",
         "_keep_raw",
         "_parse_likely",
         "_parsers",
@@ -224,6 +229,7 @@ class StreamDecoder:
         self._cameras = frozenset(stream.cameras if isinstance(stream, VideoStream) else ())
         self._keep_raw = keep_raw
         self._is_metrics = isinstance(stream, MetricsStream)
+        self._is_video = isinstance(stream, VideoStream)
         self._parsers = LIKELY[stream.kind]
         self._parse_likely = self._parsers[0]
 
@@ -233,6 +239,15 @@ class StreamDecoder:
             return self._parse_likely(text)
         except UNDECODABLE:
             return self._parse_otherwise(text)
+
+    def parse_at_once(self, text: bytes) -> Wire:
+        """Return the same for a text that is handed over next: its picture is decoded too."""
+        if self._is_video:
+            try:
+                return parse_decoded_video(text)
+            except UNDECODABLE:
+                pass  # another type, or a picture that is none
+        return self.parse(text)
 
     def wanted(self, wire: Wire) -> bool:
         """Return whether the frame passes; points of other devices are left out of it."""

@@ -146,7 +146,7 @@ class Session:
             at = self._wall()
             self._book.delivering(at)
             if messages:
-                entries = self._sorter.plain(messages, at)
+                entries = self._sorter.plain(messages, at, patient)
                 if entries is None:
                     connection.put_back(messages)
                     self._hand_back()

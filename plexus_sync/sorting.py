@@ -60,34 +60,40 @@ class Sorter:
         self._parses_all = isinstance(stream, VideoStream) or stream.stale_timeout is not None
         self.data_came = False  # on this connection
         self.new_data = False  # for the session to take back
+        self._all_wanted = True  # no picture so far was of another camera or device
 
     def sort(self, messages: List[bytes], at: float) -> Iterator[Union[List[Entry], Gap]]:
         """Yield what is for the lane, in order; ``at``: when they came, seconds since the epoch."""
         if self.data_came and not self._book.in_outage:
-            entries = self.plain(messages, at)
+            entries = self.plain(messages, at, is_next=False)
             if entries is not None:
                 yield entries
                 return
         yield from self._sorted(self._parsed(messages), at)
 
-    def plain(self, messages: List[bytes], at: float) -> Optional[List[Entry]]:
-        """Return what is for the lane after data came; None where there may be more to be done."""
+    def plain(self, messages: List[bytes], at: float, is_next: bool) -> Optional[List[Entry]]:
+        """Return what is for the lane after data came; None where there may be more to be done.
+
+        ``is_next``: it is handed over next, so that to decode its pictures is not for nothing.
+        """
         if not self._parses_all:
             if may_hold_notice(messages):
                 return None
             return [(text, at, None, None) for text in messages]
-        parsed = self._parsed(messages)
+        parsed = self._parsed(messages, is_next and self._all_wanted)
         if any(wire is not None and is_gateway_notice(wire) for _, wire in parsed):
             return None
         (entries,) = self._sorted(parsed, at)
         assert not isinstance(entries, Gap), "outside of an outage nothing is missing"
         return entries
 
-    def _parsed(self, messages: List[bytes]) -> List[Parsed]:
+    def _parsed(self, messages: List[bytes], at_once: bool = False) -> List[Parsed]:
+        decoder = self._lane.decoder
+        parse = decoder.parse_at_once if at_once else decoder.parse
         parsed: List[Parsed] = []
         for text in messages:
             try:
-                parsed.append((text, self._lane.decoder.parse(text)))
+                parsed.append((text, parse(text)))
             except FrameError:
                 parsed.append((text, None))  # the dispatcher will find and tell the same
         return parsed
@@ -97,6 +103,7 @@ class Sorter:
         for text, wire in parsed:
             if wire is not None:
                 if not self._lane.decoder.wanted(wire):
+                    self._all_wanted = False
                     self._lane.count_filtered(text, at)
                     continue
                 gap = self._gap_before(wire, at)

@@ -22,6 +22,8 @@ from .streams import Stream
 __all__ = [
     "LIKELY",
     "UNDECODABLE",
+    "DecodedVideo",
+    "RawVideo",
     "Wire",
     "WireCamera",
     "WireError",
@@ -39,6 +41,7 @@ __all__ = [
     "is_gateway_notice",
     "parse",
     "parse_base64",
+    "parse_decoded_video",
     "parse_each",
 ]
 
@@ -135,11 +138,10 @@ class WireInit(msgspec.Struct, tag="init"):
     online_sources: Optional[List[WireSource]]
 
 
-class WireVideo(msgspec.Struct, tag="video_frame"):
-    """``video_frame``; the picture stays as it stands in the text until somebody wants it."""
+class WireVideo(msgspec.Struct, kw_only=True):
+    """``video_frame``, but for its picture."""
 
     camera_id: str
-    frame: msgspec.Raw
     source_id: Any = None
     width: Optional[int] = None
     height: Optional[int] = None
@@ -150,6 +152,12 @@ class WireVideo(msgspec.Struct, tag="video_frame"):
     temp_min: Optional[float] = None
     temp_max: Optional[float] = None
     temps: Optional[Tuple[float, ...]] = None
+
+
+class RawVideo(WireVideo, tag="video_frame", kw_only=True):
+    """``video_frame``; the picture stays as it stands in the text until somebody wants it."""
+
+    frame: msgspec.Raw
 
 
 class WireGateway(msgspec.Struct, tag="gateway_reconnecting"):
@@ -175,7 +183,7 @@ class WireUnknown(msgspec.Struct):
 
 Wire = Union[WireTelemetry, WireEvent, WireInit, WireVideo, WireGateway, WireError, WireUnknown]
 
-_KNOWN = (WireTelemetry, WireEvent, WireInit, WireVideo, WireGateway, WireError)
+_KNOWN = (WireTelemetry, WireEvent, WireInit, RawVideo, WireGateway, WireError)
 _KNOWN_TYPES = frozenset(cls.__struct_config__.tag for cls in _KNOWN)
 
 # What the streams live for. A tagged class alone would do without its tag where that is missing: so
@@ -206,9 +214,16 @@ class LikelyEvent(WireEvent, tag=False, kw_only=True):
     type: Literal["event"]
 
 
-class LikelyVideo(WireVideo, tag=False, kw_only=True):
+class LikelyVideo(RawVideo, tag=False, kw_only=True):
     """``video_frame`` on a stream of pictures."""
 
+    type: Literal["video_frame"]
+
+
+class DecodedVideo(WireVideo, kw_only=True):
+    """The same, its picture decoded in the same pass."""
+
+    frame: bytes
     type: Literal["video_frame"]
 
 
@@ -237,6 +252,7 @@ LIKELY: Dict[str, Tuple[Parser, ...]] = {
 }
 _parse_known: Callable[[Union[bytes, str]], Wire] = _decoder_of_points(Union[_KNOWN], _prefill)
 _parse_object = msgspec.json.Decoder(Dict[str, Any]).decode
+parse_decoded_video = msgspec.json.Decoder(DecodedVideo).decode
 parse_base64 = msgspec.json.Decoder(bytes).decode
 
 # RecursionError: JSON nested too deep; UnicodeDecodeError and UnicodeEncodeError: no valid text.

@@ -659,3 +659,31 @@ def test_bad_tags_of_one_of_many(count):
     found = decoder.frames([(line, 1.0, None, None) for line in (plain, bad, plain)[:count]])
     assert isinstance(found[1][1], FrameError)
     assert found[0][1] == decode(plain)
+
+
+@pytest.mark.parametrize("stream", [METRICS, VideoStream("robot-01")], ids=str)
+@pytest.mark.parametrize(
+    "line",
+    [
+        picture(),
+        picture("thermal", temps=[1.0, 2.0], sensor_width=2, sensor_height=1),
+        picture(frame="no base64"),
+        picture(frame=7),
+        text({"type": "init", "online_sources": []}),
+        text({"type": "new", "frame": ""}),
+        telemetry(point(1)),
+        b"{",
+    ],
+    ids=range(8),
+)
+def test_parse_at_once(stream, line):
+    """A picture that is decoded in the same pass makes the same frame, or the same error."""
+    decoder = StreamDecoder(stream, keep_raw=True)
+
+    def told(parse):
+        try:
+            return repr(decoder.frame(line, 1.0, parse(line)))
+        except FrameError as error:
+            return str(error)
+
+    assert told(decoder.parse_at_once) == told(decoder.parse)

@@ -9,7 +9,7 @@ import socket
 import pytest
 from helpers import FakeClock, event, handed_over, picture, point, take, telemetry, text
 
-from plexus_sync import Buffer, Gap, LogsStream, MetricsStream, VideoStream
+from plexus_sync import Buffer, Gap, LogsStream, MetricsStream, VideoStream, decode
 from plexus_sync.gaps import GapBook
 from plexus_sync.inbox import Inbox, Lane, LaneFull
 from plexus_sync.judge import Run
@@ -17,6 +17,7 @@ from plexus_sync.loss import Lost
 from plexus_sync.session import Session
 from plexus_sync.settings import KeySource, Secret, Settings
 from plexus_sync.state import Event
+from plexus_sync.wire import DecodedVideo
 
 METRICS = MetricsStream("robot-01")
 LOGS = LogsStream("robot-01")
@@ -943,3 +944,26 @@ class TestGivenAway:
         bench.connection.close()
         assert held == [True]
         assert not bench.session.holds_lock()
+
+    @pytest.mark.parametrize("away", [0.0, 0.1])
+    def test_a_picture_is_decoded_at_once(self, away):
+        """Only where it is handed over next, and where none was of another camera before."""
+        bench = self.make(VideoStream("robot-01", cameras=["front"], buffer=Buffer(9)))
+        bench.start([(0, picture()), (0, picture(), picture("rear")), (0, picture(), picture())])
+        decoded = []
+
+        def read():
+            handed_over(bench.lane)
+            while len(decoded) < 3:
+                bench.session.step(away)
+                entry, frame = bench.lane.lent.popleft() if bench.lane.lend() else (None, None)
+                if entry is not None:
+                    assert frame == decode(entry[0])
+                    decoded.append(isinstance(entry[2], DecodedVideo))
+
+        bench.connection.readers = [read]
+        with pytest.raises(Lost):
+            bench.session.run("wss://api.example/x", Secret("plx_key"))
+        bench.connection.close()
+        assert decoded == [away == 0.0, False, False]
+        assert bench.lane.figures()["filtered"] == 1
