@@ -13,8 +13,9 @@ from collections import deque
 from itertools import islice, repeat, starmap
 from typing import Deque, List, Optional, Tuple, Union
 
-from .decode import Decoded, Entry, consume
+from .decode import Decoded, Entry
 from .frames import Gap
+from .points import consume
 from .streams import Buffer, Stream
 
 __all__ = ["BufferFull", "FrameBuffer", "Item", "drops_oldest"]

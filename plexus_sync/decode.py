@@ -25,6 +25,7 @@ from .frames import (
     UnknownFrame,
     VideoFrame,
 )
+from .points import consume
 from .streams import MetricsStream, Stream, VideoStream
 from .wire import (
     LIKELY,
@@ -47,14 +48,13 @@ from .wire import (
     WireUnknown,
     WireVideo,
     bad_frame,
-    consume,
     parse,
     parse_base64,
     parse_decoded_video,
     parse_each,
 )
 
-__all__ = ["Decoded", "Entry", "StreamDecoder", "consume", "decode"]
+__all__ = ["Decoded", "Entry", "StreamDecoder", "decode"]
 
 
 def _text_or_none(value: Any) -> Optional[str]:

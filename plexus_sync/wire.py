@@ -6,17 +6,13 @@ JSON, UTF-8 and types are checked; base64 is left alone. Source: 'Received frame
 
 from __future__ import annotations
 
-import re
-from collections import deque
-from itertools import chain, repeat
-from operator import attrgetter
 from typing import Any, Callable, Dict, List, Literal, Optional, Sequence, Tuple, Union
 
-import attrs
 import msgspec
 
 from .errors import FrameError
 from .frames import Point
+from .points import decoder_of_points, may_have_tags, prefill, prefill_tags, unset_tags
 from .streams import Stream
 
 __all__ = [
@@ -35,7 +31,6 @@ __all__ = [
     "WireVideo",
     "bad_frame",
     "camera_of",
-    "consume",
     "frame_error",
     "is_data",
     "is_gateway_notice",
@@ -45,57 +40,7 @@ __all__ = [
     "parse_each",
 ]
 
-consume: Any = deque(maxlen=0).extend  # the quickest way to the end of an iterator
 EXCERPT_BYTES = 200  # enough to recognise a frame, too little to flood a log
-
-
-_set_alert, _set_tags = (Point.__dict__[name].__set__ for name in ("alert", "tags"))
-
-
-def _prefill(point: Point) -> None:
-    _set_alert(point, None)
-    _set_tags(point, None)
-
-
-def _prefill_tags(point: Point) -> None:
-    _set_tags(point, None)
-
-
-def _decoder_of_points(
-    target: Any, prefill: Optional[Callable[[Point], None]], exactly: Tuple[str, ...] = ()
-) -> Callable[[Union[bytes, str]], Any]:
-    """Return a decoder of something that holds points, which it fills from the wire's members.
-
-    msgspec takes the names of ``__attrs_attrs__`` for the wire's and sets them on the instance: so
-    the slot of ``class_`` has a second name, and msgspec is shown a list of fields that has the
-    wire's. It asks after each member that did not come by an attribute look-up that raises, which
-    costs more than all the rest of the point: so ``prefill`` sets those that may well be missing
-    before. ``exactly`` names the members of a point that must be there, in the order in which they
-    are looked for; other points are not decoded. msgspec keeps what it has read in a cache on the
-    class. For the import only, while nobody else can have the class, which is put back as it was.
-    """
-    cls: Any = Point
-    fields = cls.__attrs_attrs__
-    on_wire = {field.name.rstrip("_"): field for field in fields}
-    cls.__annotations__["class"] = cls.__annotations__["class_"]
-    if exactly:
-        cls.__annotations__["class"] = Literal["metric", "event"]  # as documented
-        on_wire = {name: on_wire[name].evolve(default=attrs.NOTHING) for name in exactly}
-    cls.__attrs_attrs__ = tuple(field.evolve(name=name) for name, field in on_wire.items())
-    if prefill is not None:
-        cls.__attrs_pre_init__ = prefill
-    if "__msgspec_cache__" in cls.__dict__:
-        del cls.__msgspec_cache__
-    try:
-        return msgspec.json.Decoder(target).decode
-    finally:
-        cls.__attrs_attrs__ = fields
-        del cls.__annotations__["class"]
-        if prefill is not None:
-            del cls.__attrs_pre_init__
-
-
-setattr(Point, "class", Point.__dict__["class_"])
 
 
 class WireTelemetry(msgspec.Struct, tag="telemetry"):
@@ -230,27 +175,27 @@ class DecodedVideo(WireVideo, kw_only=True):
 Parser = Callable[[bytes], Wire]
 
 _DOCUMENTED = ("source_id", "metric", "value", "timestamp", "class", "alert")
-_parse_documented: Parser = _decoder_of_points(
-    DocumentedTelemetry, _prefill_tags, (*_DOCUMENTED, "tags")
+_parse_documented: Parser = decoder_of_points(
+    DocumentedTelemetry, prefill_tags, (*_DOCUMENTED, "tags")
 )
-_parse_untagged: Parser = _decoder_of_points(UntaggedTelemetry, None, _DOCUMENTED)
+_parse_untagged: Parser = decoder_of_points(UntaggedTelemetry, None, _DOCUMENTED)
 
 # By kind of stream; where one fails, the next may do. The service puts ``type`` last: a parser for
 # all types looks for it first, and so reads each text twice.
 LIKELY: Dict[str, Tuple[Parser, ...]] = {
     "metrics": (
         _parse_documented,
-        _decoder_of_points(
+        decoder_of_points(
             ServiceTelemetry,
-            _prefill,
+            prefill,
             ("class", "metric", "source_id", "timestamp", "value", "alert", "tags"),
         ),
-        _decoder_of_points(LikelyTelemetry, _prefill),
+        decoder_of_points(LikelyTelemetry, prefill),
     ),
     "logs": (msgspec.json.Decoder(LikelyEvent).decode,),
     "video": (msgspec.json.Decoder(LikelyVideo).decode,),
 }
-_parse_known: Callable[[Union[bytes, str]], Wire] = _decoder_of_points(Union[_KNOWN], _prefill)
+_parse_known: Callable[[Union[bytes, str]], Wire] = decoder_of_points(Union[_KNOWN], prefill)
 _parse_object = msgspec.json.Decoder(Dict[str, Any]).decode
 parse_decoded_video = msgspec.json.Decoder(DecodedVideo).decode
 parse_base64 = msgspec.json.Decoder(bytes).decode
@@ -259,25 +204,15 @@ parse_base64 = msgspec.json.Decoder(bytes).decode
 UNDECODABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 
 
-# The end of the name "tags", where no letter is escaped. To go from one g to the next takes C less
-# than to look for the whole name, as letters go in these texts.
-_ends_tags = re.compile(rb'g(?=s")').search
-_get_points = attrgetter("points")
-_unset_tags = repeat(None)
-
-
 def parse_each(parser: Parser, texts: Sequence[bytes]) -> List[Any]:
     """Return what the parser makes of each of many texts; raise what it raises.
 
     To look whether any of them has tags costs less than to let msgspec ask each point for them.
     """
-    if parser is not _parse_documented:
-        return list(map(parser, texts))
-    together = b"".join(texts)
-    if _ends_tags(together) or b"\\" in together:
+    if parser is not _parse_documented or may_have_tags(texts):
         return list(map(parser, texts))
     wires = list(map(_parse_untagged, texts))
-    consume(map(_set_tags, chain.from_iterable(map(_get_points, wires)), _unset_tags))
+    unset_tags(wires)
     return wires
 
 
