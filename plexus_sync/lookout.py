@@ -9,13 +9,16 @@ not keep the sockets waiting: then the stand-in reads them, into the buffers.
 from __future__ import annotations
 
 import math
+import os
 import selectors
 import socket
 import threading
 import time
 from collections import deque
 from queue import Empty, SimpleQueue
-from typing import Callable, Deque, Optional, Protocol
+from typing import Callable, Collection, Deque, List, Optional, Protocol, Tuple
+
+from .latch import owns
 
 __all__ = ["GRACE", "Lookout", "Watched"]
 
@@ -57,9 +60,12 @@ class Lookout:
         # Guards that nobody registers with a selector that is closed. Re-entrant, for a signal
         # handler that closes.
         self._lock = threading.RLock()
-        self._selector: selectors.BaseSelector
+        self._pid = 0
+        self._selector: Optional[selectors.BaseSelector] = None
+        self._wakers: Tuple[socket.socket, ...] = ()  # what comes out of the first wakes
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._dozes = False  # the stand-in, until the dispatcher has something to do
+        self._is_over = False  # for the stand-in
         # A callback may take any time, and on its own thread nobody can see to anything else. A
         # daemon, like the reader's: the interpreter's exit must not wait for it.
         self._stand_in = threading.Thread(
@@ -67,44 +73,51 @@ class Lookout:
         )
 
     def open(self) -> None:
-        """Take sockets from now on."""
+        """Take sockets from now on; where it raises, ``close`` is still to be called."""
+        self._pid = os.getpid()
+        self._wakers = socket.socketpair()
+        for waker in self._wakers:
+            waker.setblocking(False)
         self._selector = selectors.DefaultSelector()
-        self._wake_from, self._wake_by = socket.socketpair()
-        self._wake_from.setblocking(False)
-        self._wake_by.setblocking(False)
-        self._selector.register(self._wake_from, selectors.EVENT_READ)
+        self._selector.register(self._wakers[0], selectors.EVENT_READ)
+        self._stand_in.start()
         self.is_open = True
-        try:
-            self._stand_in.start()
-        except BaseException:  # no more threads to be had
-            self.is_open = False
-            self._give_back_descriptors()
-            raise
 
     def close(self) -> None:
-        """Give all sockets back."""
+        """Give all sockets back, and end the stand-in; it may be called again."""
+        if os.getpid() != self._pid:
+            return  # never opened; or a forked child, which has no stand-in, and not these sockets
         with self._lock:
             self.is_open = False
-            watched = [key.data for key in self._selector.get_map().values() if key.data]
+            watched = [key.data for key in self._keys() if key.data]
         for one in watched:
             one.rouse()
+        self._is_over = True
         self._bell.put(None)
         self._wake_up()
-        self._stand_in.join()
-        self._give_back_descriptors()
-
-    def _give_back_descriptors(self) -> None:
+        if self._stand_in.ident is not None:
+            self._stand_in.join()
         with self._lock:
-            self._selector.close()
-        self._wake_from.close()
-        self._wake_by.close()
+            if self._selector is not None:
+                self._selector.close()
+        for waker in self._wakers:
+            waker.close()
+
+    def holds_lock(self) -> bool:
+        """Return whether the calling thread is in the middle of something here."""
+        return owns(self._lock)
+
+    def _keys(self) -> Collection[selectors.SelectorKey]:
+        """Return who is registered; nobody is after the end."""
+        keys = None if self._selector is None else self._selector.get_map()
+        return () if keys is None else keys.values()
 
     # For the readers.
 
     def add(self, watched: Watched) -> bool:
         """Look after a socket; return whether that can be."""
         with self._lock:
-            if not self.is_open:
+            if not self.is_open or self._selector is None:
                 return False
             self._selector.register(watched.fileno(), selectors.EVENT_READ, watched)
         self.wake()  # not every system sees a socket that comes while it waits
@@ -113,7 +126,7 @@ class Lookout:
     def discard(self, watched: Watched) -> None:
         """Look after it no more."""
         with self._lock:
-            if self._selector.get_map() is not None:
+            if self._selector is not None and self._keys():
                 self._selector.unregister(watched.fileno())
 
     def wake(self) -> None:
@@ -126,6 +139,10 @@ class Lookout:
 
     def wait(self, timeout: Optional[float]) -> None:
         """Take what has come on the sockets, or wait for it; may return early, for nothing."""
+        if os.getpid() != self._pid:
+            raise RuntimeError(
+                "a subscription cannot be used in a forked child: make a new one there"
+            )
         self._looks += 1
         away = time.monotonic() - self._away_since
         if self._unfinished:
@@ -134,7 +151,7 @@ class Lookout:
         self._sleeps = True
         try:
             # Only now, since whoever leaves something from here on wakes us.
-            events = self._selector.select(timeout) if self._nothing_waits() else []
+            events = self._select(timeout) if self._nothing_waits() else []
         finally:
             self._sleeps = False
         if self._dozes:
@@ -156,28 +173,30 @@ class Lookout:
             if watched.step(away):
                 self._unfinished.append(watched)
 
+    def _select(self, timeout: Optional[float]) -> List[Tuple[selectors.SelectorKey, int]]:
+        assert self._selector is not None, "open() comes first"
+        return self._selector.select(timeout)
+
     def _drain(self) -> None:
         try:
-            self._wake_from.recv(4096)
+            self._wakers[0].recv(4096)
         except BlockingIOError:
             pass
 
     def _wake_up(self) -> None:
-        try:
-            self._wake_by.send(b"\0")
-        except OSError:
-            pass  # full, so there is enough to wake it; or closed
+        for waker in self._wakers[1:]:
+            try:
+                waker.send(b"\0")
+            except OSError:
+                pass  # full, so there is enough to wake it; or closed
 
     # What follows runs on the stand-in's thread.
 
     def _live(self) -> None:
         quiet = 0
-        while self.is_open:
+        while not self._is_over:
             looks = self._looks
-            try:
-                self._bell.get(timeout=GRACE)
-            except Empty:
-                pass
+            self._await_the_bell()
             if self._sleeps:
                 quiet += 1
                 if quiet >= LINGER:
@@ -187,18 +206,28 @@ class Lookout:
                 quiet = 0
                 self._stand_in_since(looks)
 
+    def _await_the_bell(self) -> None:
+        try:
+            self._bell.get(timeout=GRACE)
+        except Empty:
+            pass
+
     def _doze(self) -> None:
         self._dozes = True
-        if self._sleeps and self.is_open:  # else nobody may ring
+        if self._sleeps and not self._is_over:  # else nobody may ring
             self._bell.get()
         self._dozes = False
 
     def _stand_in_since(self, looks: int) -> None:
         """Take what comes until the dispatcher looks again."""
-        while self._looks == looks and self.is_open:
+        while self._looks == looks and not self._is_over:
             self._finish(math.inf)
-            for key, _ in self._selector.select(GRACE):
+            somebody_wakes = False
+            for key, _ in self._select(GRACE):
                 if key.data is None:
-                    return  # the dispatcher is about to look, and it is for it to take the byte
-                if key.data.step(math.inf):
+                    somebody_wakes = True
+                elif key.data.step(math.inf):
                     self._unfinished.append(key.data)
+            if somebody_wakes:
+                # What wakes the dispatcher is for it to take, however long it is away.
+                self._await_the_bell()

@@ -41,14 +41,15 @@ class Runner:
 
     def run(self, deadline: Deadline, finished: Callable[[], bool]) -> None:
         """Call the callbacks until ``finished()`` or the time is up, and see to the sockets."""
-        self._inbox.lookout.open()
         try:
+            self._inbox.lookout.open()
             self._dispatcher.run(deadline, finished)
         finally:
             self._inbox.lookout.close()
 
     def end(self) -> None:
         """Say that the callers of ``join`` need not wait any longer."""
+        self._inbox.lookout.close()  # Ctrl-C may have come on the way out of run()
         self._is_over.set()
 
     def join(self, deadline: Deadline) -> bool:

@@ -11,7 +11,7 @@ from .deadline import Deadline
 from .decode import Entry
 from .frames import Gap
 from .gaps import GapBook
-from .inbox import PAUSE, Lane
+from .inbox import PAUSE, Lane, LaneFull
 from .judge import Run
 from .latch import owns
 from .lookout import Lookout
@@ -112,20 +112,26 @@ class Session:
         Called in the reader's place, by whoever looks after the socket. What is not plain data is
         left to the reader, and so is whatever goes wrong.
         """
-        if not self._lock.acquire(blocking=False):
-            return False
         try:
+            if not self._lock.acquire(blocking=False):
+                return False
             return self._is_given and self._take(away)
-        except Exception as error:
-            self._failure = error
-            self._hand_back()
+        except (Lost, LaneFull) as error:
+            self._give_up(error)
             return False
-        except BaseException:  # Ctrl-C: nobody knows how far it had come
-            self._failure = Lost(ABNORMAL, "interrupted")
-            self._hand_back()
-            raise
+        except BaseException as error:
+            # On the main thread a signal handler may have raised it, between any two lines.
+            if threading.current_thread() is threading.main_thread():
+                if self.holds_lock():
+                    self._give_up(Lost(ABNORMAL, "interrupted"))
+                raise
+            self._give_up(error)
+            return False
         finally:
-            self._lock.release()
+            try:
+                self._lock.release()
+            except RuntimeError:
+                pass  # another thread has it
 
     def rouse(self) -> None:
         """Make the reader take the socket back."""
@@ -191,6 +197,11 @@ class Session:
         if self._rest:
             rest, self._rest = self._rest, []
             self._put(rest)
+
+    def _give_up(self, failure: BaseException) -> None:
+        """Leave it to the reader to raise what ends the connection."""
+        self._failure = failure
+        self._hand_back()
 
     def _hand_back(self) -> None:
         self._take_back()

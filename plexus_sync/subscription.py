@@ -238,6 +238,7 @@ class Subscription(Registration):
             me in self._closing
             or owns(self._lock)
             or self._dispatcher.holds_lock()
+            or self._inbox.lookout.holds_lock()
             or self._roster.holds_lock()
         )
         if not interrupts_us:

@@ -109,7 +109,8 @@ class Connection:
     def may_be_given(self) -> bool:
         """Return whether there is nothing but to read what comes."""
         return not (
-            self._leftover
+            self._stop.is_set()  # else whoever is to read may be waiting for this reader's end
+            or self._leftover
             or self._ping is not None
             or self.has_other_business()
             # What TLS has decrypted already is not seen by whoever looks at the socket.
@@ -152,6 +153,8 @@ class Connection:
         except _NOTHING_YET:
             pass
         except OSError as error:
+            if error.errno is None:
+                raise  # not the system's: a TimeoutError, say, that a signal handler raises
             self._failure = lost(error, _IN_USE)
         except Lost as failure:
             self._failure = failure

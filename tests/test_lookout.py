@@ -238,14 +238,56 @@ def test_close_while_the_stand_in_reads(impatient, watched):
 
 
 def test_no_more_threads(monkeypatch):
-    """Where none is to be had it raises, and keeps no descriptor."""
+    """Where none is to be had it raises; to close it gives back what it has so far."""
     lookout = Lookout(lambda: True)
 
     def refuse(thread):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    with pytest.raises(RuntimeError, match="start new thread"):
-        lookout.open()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="start new thread"):
+            lookout.open()
     assert not lookout.is_open
-    assert lookout._wake_from.fileno() == lookout._wake_by.fileno() == -1
+    lookout.close()
+    assert [waker.fileno() for waker in lookout._wakers] == [-1, -1]
+
+
+def test_close_again(lookout):
+    """Before it was opened, and after the end, there is nothing to do."""
+    Lookout(lambda: True).close()
+    lookout.close()
+    lookout.close()
+    lookout.wake()
+
+
+def test_a_wake_up_does_not_blind_the_stand_in(impatient, watched):
+    """What wakes the dispatcher may come just before a long callback, and is left alone then."""
+    impatient._wake_up()
+    impatient.add(watched)
+    for _ in range(3):
+        watched.peer.send(b"data")
+        assert watched.steps.get(timeout=PATIENCE)[0] == "plexus-sync stand-in"
+    impatient.wait(None)
+
+
+def test_a_forked_child(lookout, watched, monkeypatch):
+    """It reads nothing from its parent's sockets, and closes none."""
+    lookout.add(watched)
+    watched.peer.send(b"data")
+    with monkeypatch.context() as patch:
+        patch.setattr(module.os, "getpid", lambda: -1)
+        with pytest.raises(RuntimeError, match="forked child"):
+            lookout.wait(None)
+        lookout.close()
+    assert watched.steps.empty()
+    assert lookout.is_open
+
+
+def test_lock(lookout, watched):
+    """A signal handler on top of it can know where it is."""
+    held = []
+    watched.fileno = lambda fileno=watched.fileno: held.append(lookout.holds_lock()) or fileno()
+    lookout.add(watched)
+    assert held == [True]
+    assert not lookout.holds_lock()

@@ -7,7 +7,7 @@ import math
 import socket
 
 import pytest
-from helpers import FakeClock, event, handed_over, picture, point, take, telemetry, text
+from helpers import FakeClock, InThread, event, handed_over, picture, point, take, telemetry, text
 
 from plexus_sync import Buffer, Gap, LogsStream, MetricsStream, VideoStream, decode
 from plexus_sync.gaps import GapBook
@@ -829,22 +829,63 @@ class TestGivenAway:
 
     def test_bug(self, bench):
         """A bug ends the stream, and not the thread that reads for it."""
+        bench.start([(0, DATA), ZeroDivisionError()])
+        steps = []
+        bench.connection.readers = [
+            lambda: steps.append(InThread(bench.session.step, math.inf).result())
+        ]
         with pytest.raises(ZeroDivisionError):
-            self.run(bench, [0], (0, DATA), ZeroDivisionError())
+            bench.session.run("wss://api.example/x", Secret("plx_key"))
+        bench.connection.close()
+        assert steps == [False]
 
-    def test_ctrl_c(self, bench):
-        """It goes on to where it belongs; the connection is given up, since some may be lost."""
+    @pytest.mark.parametrize("raised", [KeyboardInterrupt, ValueError])
+    @pytest.mark.parametrize("when", ["before", "behind"])
+    def test_exception_of_a_handler_beside_the_lock(self, bench, raised, when):
+        """Wherever it comes, it comes through, and the lock is free for the reader."""
+        bench.start([(0, DATA)])
+        lock = bench.session._lock
+
+        class Interrupted:
+            def acquire(self, blocking):
+                if when == "behind":
+                    assert lock.acquire(blocking=blocking)
+                raise raised
+
+            def release(self):
+                lock.release()
+
+            def _is_owned(self):
+                return lock._is_owned()
+
+        def read():
+            bench.session._lock = Interrupted()
+            with pytest.raises(raised):
+                bench.session.step(0)
+            bench.session._lock = lock
+
+        bench.connection.readers = [read]
+        with pytest.raises(Lost, match="interrupted" if when == "behind" else "the end"):
+            bench.session.run("wss://api.example/x", Secret("plx_key"))
+        bench.connection.close()
+        assert not InThread(bench.session.holds_lock).result()
+        assert lock.acquire(blocking=False)
+        lock.release()
+
+    @pytest.mark.parametrize("raised", [KeyboardInterrupt, ValueError, TimeoutError])
+    def test_ctrl_c(self, bench, raised):
+        """What a handler raises goes on to where it belongs; the connection is given up."""
         bench.start([(0, DATA), (0, MORE)])
         monkey = []
 
         def read():
             bench.connection.receive_at_once = interrupted
-            with pytest.raises(KeyboardInterrupt):
+            with pytest.raises(raised):
                 bench.session.step(0)
             monkey.append(bench.connection.roused)
 
         def interrupted(reads):
-            raise KeyboardInterrupt
+            raise raised
 
         bench.connection.readers = [read]
         with pytest.raises(Lost, match="interrupted"):

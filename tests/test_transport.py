@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import select
 import socket
@@ -431,6 +432,25 @@ class TestGivenAway:
             assert loss.code == 1006
             assert how in loss.reason or "without a close frame" in loss.reason
 
+    def test_exception_of_a_signal_handler(self):
+        """A TimeoutError that is not the system's is no loss of the connection."""
+        with Client(says(frame(TEXT, b"x"))) as client:
+            client.connection.give()
+
+            def interrupted():
+                raise TimeoutError("an alarm")
+
+            client.connection._read = interrupted
+            with pytest.raises(TimeoutError, match="an alarm"):
+                client.connection.receive_at_once()
+            assert not client.connection.has_other_business()
+
+    def test_not_when_it_is_to_stop(self):
+        """Whoever is to read may be waiting for the end of this very reader."""
+        with Client(hold) as client:
+            client.stop.set()
+            assert not client.connection.may_be_given()
+
     def test_put_back(self):
         """What was put back is what comes next."""
         with Client(says(frame(TEXT, b"two"))) as client:
@@ -454,7 +474,7 @@ def failing(how):
 
     def fail(room):
         if how == "reset":
-            raise ConnectionResetError("reset by peer")
+            raise ConnectionResetError(errno.ECONNRESET, "reset by peer")
         return 0
 
     return fail
