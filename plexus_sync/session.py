@@ -70,9 +70,9 @@ class Session:
         self._auth_at = self._open_at = self._data_at = self._silent_at = math.inf
         self._ping_at = self._pinged_at = math.inf  # the next ping, and the last one
         self._due_at = -math.inf  # the next duty, or some time before it
-        # While the socket is given away others may be in step(): whoever holds the lock reads. Only
-        # the reader waits for it; step() waits for nothing. Re-entrant, for a signal handler on top
-        # of step(), which must know.
+        # While the socket is given away others may be in step(): whoever holds the lock reads, and
+        # waits for nothing meanwhile. Re-entrant, for a signal handler on top of step(), which must
+        # know.
         self._lock = threading.RLock()
         self._is_given = False
         self._rest: List[Entry] = []  # what was read then and has no room yet
@@ -113,8 +113,9 @@ class Session:
         left to the reader, and so is whatever goes wrong.
         """
         try:
-            if not self._lock.acquire(blocking=False):
-                return False
+            # Held for a few lines. To go away would be to come back at once, since the socket stays
+            # readable, and who has the lock would hardly get the interpreter's.
+            self._lock.acquire()
             return self._is_given and self._take(away)
         except (Lost, LaneFull) as error:
             self._give_up(error)
