@@ -140,10 +140,6 @@ class FrameBuffer:
         self._next_loan = min(LOAN, 2 * self._next_loan)
         return list(islice(self._entries, count))
 
-    def has_more(self) -> bool:
-        """Return whether something waits behind what is lent."""
-        return bool(self._entries) or self._last_gap is not None
-
     def lend(self, loan: List[Entry], items: List[Decoded]) -> None:
         """Lend what was made of ``next_loan``, but for what was dropped meanwhile."""
         first = self._entries[0] if self._entries else None

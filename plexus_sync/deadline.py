@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import Callable, Optional
 
-__all__ = ["Deadline"]
+__all__ = ["MAX_WAIT", "Deadline"]
+
+MAX_WAIT = 1_000_000.0  # seconds; more than 2**31 ms is refused by the system
 
 
 FOR_EVER = 1e9  # seconds; the operating system's calls overflow above some more

@@ -193,9 +193,6 @@ class Dispatcher:
             return frame
         while self._turns:
             lane = self._turns[0]
-            if not (lane.lent or lane.is_in_the_row):
-                self._next_turn()
-                continue
             if self._turn_used and self._turn_is_over():
                 lane.end_turn()
                 self._next_turn()

@@ -204,7 +204,7 @@ class Lane:
                 size = buffer.pass_on(entries, items)
                 self._count(len(entries), size, entries[-1][1])
                 self._taken_from = True
-                self._inbox.put_in_the_row(self)
+                self._schedule()
         return True
 
     def put_gap(self, gap: Optional[Gap]) -> None:
@@ -223,11 +223,6 @@ class Lane:
                 self.filtered_early += 1
 
     # For the dispatcher.
-
-    @property
-    def is_in_the_row(self) -> bool:
-        """Whether there may be more than what was lent."""
-        return self._scheduled
 
     def lend(self) -> bool:
         """Fill ``lent``, which is empty, with frames; return whether something is in it.
@@ -253,8 +248,6 @@ class Lane:
         with self._lock:
             if not self.closed:
                 self._buffer.lend(loan, frames)
-            # Where nothing is behind it, what is put next puts the lane into the row again.
-            self._scheduled = self._awaited or self._buffer.has_more()
         return True
 
     def end_turn(self) -> None:

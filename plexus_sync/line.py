@@ -9,13 +9,11 @@ import threading
 from queue import Empty, SimpleQueue
 from typing import Any, Iterator
 
-from .deadline import Deadline
+from .deadline import MAX_WAIT, Deadline
 from .interrupt import Interrupt
 from .loss import ABNORMAL, TLS, Lost
 
-__all__ = ["MAX_WAIT", "Line", "go_on", "lost", "network_errors", "time_left"]
-
-MAX_WAIT = 1_000_000.0  # seconds; more than 2**31 ms is refused by a socket's time-out
+__all__ = ["Line", "go_on", "lost", "network_errors", "time_left"]
 
 
 class Line:

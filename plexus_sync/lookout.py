@@ -12,20 +12,24 @@ import math
 import os
 import selectors
 import socket
+import sys
 import threading
 import time
 from collections import deque
 from queue import Empty, SimpleQueue
 from typing import Callable, Collection, Deque, List, Optional, Protocol, Tuple
 
+from .deadline import MAX_WAIT
 from .latch import owns
 
 __all__ = ["GRACE", "Lookout", "Watched"]
 
-# Seconds that the dispatcher may be away before the stand-in takes over: more than the system takes
-# to give it a core again, less than anybody waits for a pong, or than pictures age.
-GRACE = 0.02
+# Seconds that the dispatcher may be away before the stand-in takes over: enough to hand over a full
+# buffer to quick callbacks, little beside the time for which a peer waits for a pong.
+GRACE = 0.1
 LINGER = 10  # looks of the stand-in at a dispatcher that waits, before it sleeps until that works
+# Windows has nothing better than select(), which takes 512 descriptors there.
+MOST = 500 if sys.platform == "win32" else sys.maxsize
 
 
 class Watched(Protocol):
@@ -117,9 +121,12 @@ class Lookout:
     def add(self, watched: Watched) -> bool:
         """Look after a socket; return whether that can be."""
         with self._lock:
-            if not self.is_open or self._selector is None:
+            if not self.is_open or self._selector is None or len(self._keys()) >= MOST:
                 return False
-            self._selector.register(watched.fileno(), selectors.EVENT_READ, watched)
+            try:
+                self._selector.register(watched.fileno(), selectors.EVENT_READ, watched)
+            except OSError:  # the system has no room for one more
+                return False
         self.wake()  # not every system sees a socket that comes while it waits
         return True
 
@@ -132,7 +139,6 @@ class Lookout:
     def wake(self) -> None:
         """Make the dispatcher look around, where it waits; also from a signal handler."""
         if self._sleeps:
-            self._sleeps = False
             self._wake_up()
 
     # For the dispatcher.
@@ -148,6 +154,7 @@ class Lookout:
         if self._unfinished:
             self._finish(away)
             return
+        timeout = None if timeout is None else min(timeout, MAX_WAIT)
         self._sleeps = True
         try:
             # Only now, since whoever leaves something from here on wakes us.

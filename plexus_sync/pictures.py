@@ -125,10 +125,6 @@ class PictureBuffer:
         self._taken = [(*self._take_from(item)[:3], gap)]
         return list(self._taken)
 
-    def has_more(self) -> bool:
-        """Return whether something waits behind what is lent."""
-        return bool(self._row)
-
     def lend(self, loan: List[Entry], items: List[Decoded]) -> None:
         """Lend what was made of ``next_loan``."""
         self.lent.extend(items)

@@ -12,12 +12,12 @@ from typing import Callable, List, Optional
 
 from websocket import ABNF
 
-from .deadline import Deadline
+from .deadline import MAX_WAIT, Deadline
 from .deflate import Inflater
 from .dialing import dial
 from .framing import CloseFrame, FrameReader
 from .interrupt import Interrupt
-from .line import MAX_WAIT, Line, lost, network_errors, time_left
+from .line import Line, lost, network_errors, time_left
 from .loss import ABNORMAL, Lost
 from .settings import Secret, Settings
 

@@ -652,7 +652,6 @@ def test_what_waits_for_nobody_is_passed_on(make, inbox, count):
     lane = make(10)
     assert lane.pass_on(telemetries(*range(count)))
     assert len(lane.lent) == count
-    assert not lane.is_in_the_row
     assert ready(inbox) == [lane]
     assert figures(lane)["buffered"] == count
     assert delivered(lane) == list(range(count))
@@ -742,16 +741,28 @@ def test_put_at_once_into_a_closed_lane(make):
     assert figures(lane) == {}
 
 
-def test_a_lane_that_is_lent_to_its_end_leaves_the_row(make, inbox):
-    """So nobody asks it again for nothing; what is put later puts it into the row."""
+def test_once_in_the_row(make, inbox):
+    """However often something is put while the dispatcher has it in hand, and by whomever."""
     lane = make(10)
-    lane.put(telemetries(1))
+    assert lane.pass_on(telemetries(1))
+    assert inbox.next_lane(0) is lane
+    lane.put_at_once(telemetries(2), patient=False)
+    lane.put(telemetries(3))
+    assert ready(inbox) == []
+    lane.end_turn()
     assert ready(inbox) == [lane]
-    assert lane.lend()
-    assert not lane.is_in_the_row
-    lane.put(telemetries(2))
+    assert delivered(lane) == [1, 2, 3]
+    lane.put(telemetries(4))
     assert ready(inbox) == [lane]
-    assert delivered(lane) == [1, 2]
+
+
+def test_what_was_handed_over_leaves_its_place(make):
+    """A read that follows one that filled the buffer has all of the room."""
+    lane = make(100)
+    assert lane.pass_on(telemetries(*range(100)))
+    assert delivered(lane) == list(range(100))
+    rest, dropped = lane.put_at_once(telemetries(*range(150)), patient=True)
+    assert (len(rest), dropped) == (50, 0)
 
 
 def test_next_lane_looks_after_the_sockets(inbox, make):

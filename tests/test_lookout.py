@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import queue
 import socket
@@ -251,6 +252,28 @@ def test_no_more_threads(monkeypatch):
     assert not lookout.is_open
     lookout.close()
     assert [waker.fileno() for waker in lookout._wakers] == [-1, -1]
+
+
+@pytest.mark.parametrize("how", ["no room", "too many"])
+def test_a_socket_that_it_cannot_take(lookout, watched, monkeypatch, how):
+    """The reader is told to read itself."""
+    if how == "too many":
+        monkeypatch.setattr(module, "MOST", 1)
+    else:
+
+        def refuse(*args):
+            raise OSError(errno.ENOSPC, "no room")
+
+        monkeypatch.setattr(lookout._selector, "register", refuse)
+    assert not lookout.add(watched)
+
+
+def test_a_month(lookout, monkeypatch):
+    """What is more than the system takes as a time is a long time."""
+    waits = []
+    monkeypatch.setattr(lookout, "_select", lambda timeout: waits.append(timeout) or [])
+    lookout.wait(30 * 86400.0)
+    assert waits == [1_000_000.0]
 
 
 def test_close_again(lookout):
