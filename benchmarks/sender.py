@@ -210,7 +210,8 @@ def main() -> None:
     if case.tls:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(options.cert)
-        listener = context.wrap_socket(listener, server_side=True)
+        # The handshake comes with the first read, which has a time limit.
+        listener = context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False)
     print(listener.getsockname()[1], flush=True)
     threading.Thread(target=_obey, daemon=True).start()
     if options.mode == "blast":

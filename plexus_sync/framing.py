@@ -83,6 +83,7 @@ class FrameReader:
         "_split",
         "_start",
         "_view",
+        "_was_full",
         "end",
         "inflater",
         "pings",
@@ -93,6 +94,7 @@ class FrameReader:
         self._limit = max_message_bytes
         self._allocate(SMALL)
         self._start = self._end = 0  # what is received and not yet cut out
+        self._was_full = False  # before the last read
         self._fragments = bytearray()
         self._fragments_text: Optional[bool] = None  # None: no fragmented message under way
         self._compressed = False  # the message under way
@@ -111,18 +113,22 @@ class FrameReader:
         """Return the place for the next bytes; it is never empty."""
         if self._start == self._end:
             self._start = self._end = self._checked = 0
+            self._was_full = False
         elif self._end == len(self._buffer):
             self._make_room()
+        else:
+            self._was_full = False
         return self._view[self._end :]
 
     def _make_room(self) -> None:
         """Move the begun frame to the front, of a larger buffer where that pays."""
         rest = self._view[self._start : self._end].tobytes()
         size = len(self._buffer)
-        # A read that filled the buffer has left more in the socket, so the next may bring more at
-        # once. Past LARGE only a message that is truly coming in, by its bytes, is worth memory.
-        if size < LARGE or len(rest) * 2 > size:
+        # A second read in a row that filled the buffer: the stream is busy, so the next may bring more
+        # at once. Else, and past LARGE, only a message that is truly coming in is worth memory.
+        if (self._was_full and size < LARGE) or len(rest) * 2 > size:
             self._allocate(size * 2)
+        self._was_full = True
         self._buffer[: len(rest)] = rest
         self._checked = max(0, self._checked - self._start)
         self._start, self._end = 0, len(rest)

@@ -318,6 +318,20 @@ def test_the_buffer_grows_with_full_reads():
     assert SMALL < len(reader.room()) <= LARGE
 
 
+def test_one_full_read_is_no_busy_stream():
+    """What came by and by fits into two reads; only a second full one in a row makes more room."""
+    reader = FrameReader(MIB)
+    data = frame(TEXT, b"x" * 1000) * 100
+    sizes = []
+    for full in (True, False, True, False, True, True, True):
+        room = reader.room()
+        sizes.append(len(reader._buffer))
+        count = len(room) if full else 1
+        room[:count], data = data[:count], data[count:]
+        reader.received(count)
+    assert sizes == [SMALL] * 6 + [2 * SMALL]
+
+
 @pytest.mark.parametrize("length", [LARGE - 20, LARGE, 2 * LARGE, 16 * MIB])
 def test_the_buffer_grows_with_a_message(length):
     """A message fits in the end, at the cost of about twice its size."""
