@@ -124,7 +124,7 @@ class FrameReader:
         """Move the begun frame to the front, of a larger buffer where that pays."""
         rest = self._view[self._start : self._end].tobytes()
         size = len(self._buffer)
-        # A second read in a row that filled the buffer: the stream is busy, so the next may bring more
+        # A second read in a row that filled the buffer: the stream is busy, the next may bring more
         # at once. Else, and past LARGE, only a message that is truly coming in is worth memory.
         if (self._was_full and size < LARGE) or len(rest) * 2 > size:
             self._allocate(size * 2)

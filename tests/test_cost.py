@@ -148,7 +148,6 @@ def calls_a_frame(monkeypatch, points, burst):
             deliver(monkeypatch, sock, lambda frame, d=delivered: next(d))
         assert next(delivered) == count
         totals.append(counter.calls)
-    print("N", (totals[1] - totals[0]) / (MANY - FEW))
     return (totals[1] - totals[0]) / (MANY - FEW)
 
 
