@@ -65,13 +65,14 @@ def _sample(meter: Meter, job: Dict[str, Any]) -> Dict[str, Any]:
     while meter.frames - frames < 8 and time.perf_counter() - began < limit:
         time.sleep(POLL)
     frames_then, ended, cpu_then = _at_next_frame(meter, limit)
+    latencies = meter.latencies[first_latency:]  # before the collector makes every thread wait
     gc.collect()
     return {
         "frames": frames_then - frames,
         "seconds": ended - began,
         "cpu": cpu_then - cpu,
         "resident_kb": _resident_kb(),
-        "latencies": meter.latencies[first_latency:],
+        "latencies": latencies,
     }
 
 
