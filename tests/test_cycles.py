@@ -102,5 +102,6 @@ def test_nothing_grows(program, count, launch, environment, tmp_path):
     assert (early["done"], late["done"]) == (count // 10, count)
     assert late["threads"] == early["threads"]
     assert late["descriptors"] == early["descriptors"]
-    # Caches of the standard library fill; the smallest object that is kept each time is larger.
-    assert late["memory"] - early["memory"] < 50 * (late["done"] - early["done"])
+    # Caches and sets of the standard library fill: 40 to 50 bytes each on 3.10, nothing on 3.13. A
+    # stream, a thread, a lock or a buffer that is kept each time has hundreds.
+    assert late["memory"] - early["memory"] < 100 * (late["done"] - early["done"])
