@@ -67,7 +67,7 @@ class Reader:
         self._throttle = Throttle(clock)
         self._silence_told = self._was_open = self._had_data = False
         self._stop = Interrupt()
-        self._session: Optional[Session] = None  # of the connection that is, or was last
+        self._session: Optional[Session] = None  # of the connection that is
         self._state = State.IDLE
         self._since = wall()
         self._attempts = self._reconnects = 0
@@ -218,6 +218,7 @@ class Reader:
             raise Failed(self._overflow_verdict()) from None
         finally:
             connection.close(1000)
+            self._session = None  # and its buffers, for as long as there is no other
         if self._stop.is_set():
             raise _Stopped
         self._book.lost()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import logging
 import os
 import pickle
@@ -38,6 +39,7 @@ from plexus_sync import (
     VideoStream,
 )
 from plexus_sync import reader as subscription_reader
+from plexus_sync.framing import FrameReader
 
 METRICS = MetricsStream("robot-01")
 LOGS = LogsStream("robot-01")
@@ -1130,3 +1132,22 @@ def test_reconnect_settings_are_used(simulator, subscribe):
         with pytest.raises(RetriesExhausted) as raised:
             sub.get(PATIENCE)
     assert isinstance(raised.value.__cause__, ConnectionLost)
+
+
+def test_a_connection_that_is_over_keeps_no_buffers(simulator, subscribe):
+    """While a stream waits, or has ended, what it read into is given back."""
+
+    def frame_readers():
+        gc.collect()
+        return [found for found in gc.get_objects() if isinstance(found, FrameReader)]
+
+    before = frame_readers()  # of other tests
+    sub = subscribe(METRICS, reconnect=Reconnect(on_code={1000: "end"}))
+    sub.on_telemetry(lambda frame: None)
+    sub.start(PATIENCE)
+    simulator.publish("robot-01", "metrics", telemetry(1))
+    simulator.wait_for_connections(1)
+    simulator.close(1000)
+    assert sub.wait(PATIENCE)
+    assert [found for found in frame_readers() if found not in before] == []
+    assert sub.close()
