@@ -149,9 +149,7 @@ class Lane:
             with self._lock:
                 if self.closed:
                     break
-                count, size = self._buffer.extend(entries)
-                if count:
-                    self._count(count, size, entries[count - 1][1])
+                count = self._extend(entries)
                 # To drop what has no room is for callbacks that do not keep up, not for a reader
                 # that had its turn first.
                 hurries = self._taken_from and self._buffer.is_crowded()
@@ -179,9 +177,7 @@ class Lane:
         with self._lock:
             if self.closed:
                 return [], 0
-            count, size = self._buffer.extend(entries)
-            if count:
-                self._count(count, size, entries[count - 1][1])
+            count = self._extend(entries)
             # One that has no room in the empty buffer never has.
             if count < len(entries) and not (patient and count):
                 count, dropped = self._fill(entries, count)
@@ -303,6 +299,13 @@ class Lane:
             self._room.get(timeout=PAUSE)
         except Empty:
             self._taken_from = False  # a slow callback: no more of this until it has returned
+
+    def _extend(self, entries: List[Entry]) -> int:
+        """Put entries as far as there is room for them at once; return how many."""
+        count, size = self._buffer.extend(entries)
+        if count:
+            self._count(count, size, entries[count - 1][1])
+        return count
 
     def _fill(self, entries: List[Entry], index: int) -> Tuple[int, int]:
         """Offer entries from index on until one has no room; return its index and the dropped."""

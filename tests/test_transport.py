@@ -116,6 +116,16 @@ def says(*data):
     return script
 
 
+def says_later(release, *data):
+    """Return a script: the same, when the test lets it."""
+
+    def script(sock):
+        assert release.wait(PATIENCE)
+        says(*data)(sock)
+
+    return script
+
+
 def deaf(release):
     """Return a script that reads nothing until the event is set."""
     return lambda sock: release.wait(PATIENCE)
@@ -240,12 +250,7 @@ class TestReceive:
 
     def test_longer_wait_after_a_shorter_one(self, release):
         """A short wait that has brought nothing does not make the next one short."""
-
-        def script(sock):
-            assert release.wait(PATIENCE)
-            says(frame(TEXT, b"late"))(sock)
-
-        with Client(script) as client:
+        with Client(says_later(release, frame(TEXT, b"late"))) as client:
             assert client.connection.receive(0.01) is None
             release.set()
             assert client.receive(1) == [b"late"]
@@ -328,12 +333,7 @@ class TestGivenAway:
 
     def test_taken_back(self, release):
         """After that the reader waits again."""
-
-        def script(sock):
-            assert release.wait(PATIENCE)
-            says(frame(TEXT, b"hello"))(sock)
-
-        with Client(script) as client:
+        with Client(says_later(release, frame(TEXT, b"hello"))) as client:
             assert client.connection.receive(0.001) is None
             client.connection.give()
             client.connection.take_back()
