@@ -15,7 +15,6 @@ from typing import Deque, List, Optional, Tuple, Union
 
 from .decode import Decoded, Entry
 from .frames import Gap
-from .points import consume
 from .streams import Buffer, Stream
 
 __all__ = ["BufferFull", "FrameBuffer", "Item", "drops_oldest"]
@@ -146,7 +145,7 @@ class FrameBuffer:
         while loan and loan[0] is not first:
             del loan[0], items[0]
         # One call for all of them, since Ctrl-C may come between two.
-        consume(starmap(self._entries.popleft, repeat((), len(loan))))
+        deque(starmap(self._entries.popleft, repeat((), len(loan))), maxlen=0)
         self._loan.extend(loan)  # behind what get() in a signal handler has lent meanwhile
         self.lent.extend(items)
 

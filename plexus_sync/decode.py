@@ -7,8 +7,6 @@ frame that an overflow has dropped.
 
 from __future__ import annotations
 
-from itertools import repeat
-from operator import attrgetter
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Type, Union
 
 from .errors import ConfigError, FrameError
@@ -25,19 +23,15 @@ from .frames import (
     UnknownFrame,
     VideoFrame,
 )
-from .points import consume
 from .streams import MetricsStream, Stream, VideoStream
+from .telemetry import OwnTelemetry
 from .wire import (
-    LIKELY,
     UNDECODABLE,
     DecodedVideo,
-    DocumentedTelemetry,
     LikelyEvent,
     LikelyTelemetry,
     LikelyVideo,
     RawVideo,
-    ServiceTelemetry,
-    UntaggedTelemetry,
     Wire,
     WireCamera,
     WireError,
@@ -51,7 +45,7 @@ from .wire import (
     parse,
     parse_base64,
     parse_decoded_video,
-    parse_each,
+    parsers_for,
 )
 
 __all__ = ["Decoded", "Entry", "StreamDecoder", "decode"]
@@ -78,18 +72,23 @@ Entry = Tuple[bytes, float, Optional[Wire], Optional[Gap]]
 # frame, why it is none, or None where it was filtered.
 Decoded = Union[TelemetryFrame, Tuple[Entry, Union[Frame, FrameError, None]]]
 
-_get_points = attrgetter("points")
-
-# The slots of the frame that comes most, set directly: half the cost of __init__, which has nothing
-# to check.
-_new = TelemetryFrame.__new__
-_set_points, _set_stream, _set_received_at, _set_raw = (
-    TelemetryFrame.__dict__[name].__set__ for name in ("points", "stream", "received_at", "raw")
+# The frame that comes most is there already: it lacks its class, and what is local.
+_set_class = object.__dict__["__class__"].__set__
+_set_stream, _set_received_at, _set_raw = (
+    TelemetryFrame.__dict__[name].__set__ for name in ("stream", "received_at", "raw")
 )
 
 
 # One function for each type: (wire object, stream, received_at, raw) -> frame. Keyword arguments
 # are spelled out, since a dict built for ** costs as much as the frame.
+
+
+def _own_telemetry(wire: TelemetryFrame, stream: Any, at: Any, raw: Any) -> Frame:
+    _set_class(wire, TelemetryFrame)
+    _set_stream(wire, stream)
+    _set_received_at(wire, at)
+    _set_raw(wire, raw)
+    return wire
 
 
 def _telemetry(wire: WireTelemetry, stream: Any, at: Any, raw: Any) -> Frame:
@@ -162,9 +161,8 @@ _BUILDERS: Dict[Type[Any], Callable[..., Frame]] = {
     WireError: _error,
     WireUnknown: _unknown,
     LikelyTelemetry: _telemetry,
-    DocumentedTelemetry: _telemetry,
-    UntaggedTelemetry: _telemetry,
-    ServiceTelemetry: _telemetry,
+    OwnTelemetry: _own_telemetry,
+    TelemetryFrame: _own_telemetry,  # what was made, taken back and is made again
     LikelyEvent: _event,
     LikelyVideo: _video,
     DecodedVideo: _video,
@@ -217,6 +215,7 @@ class StreamDecoder:
         "_is_metrics",
         "_is_video",
         "_keep_raw",
+        "_parse_exactly",
         "_parse_likely",
         "_parsers",
         "_source_id",
@@ -230,8 +229,8 @@ class StreamDecoder:
         self._keep_raw = keep_raw
         self._is_metrics = isinstance(stream, MetricsStream)
         self._is_video = isinstance(stream, VideoStream)
-        self._parsers = LIKELY[stream.kind]
-        self._parse_likely = self._parsers[0]
+        self._parsers = parsers_for(stream.kind, stream.source_id)
+        self._parse_exactly = self._parse_likely = self._parsers[0]
 
     def parse(self, text: bytes) -> Wire:
         """Return the wire object of a text; FrameError where it is none."""
@@ -251,6 +250,8 @@ class StreamDecoder:
 
     def wanted(self, wire: Wire) -> bool:
         """Return whether the frame passes; points of other devices are left out of it."""
+        if isinstance(wire, TelemetryFrame):
+            return True  # its parser has looked
         if isinstance(wire, WireTelemetry):
             own = self._source_id
             for point in wire.points:
@@ -282,7 +283,7 @@ class StreamDecoder:
         """Return what becomes of each of many entries."""
         if len(entries) > 1 and self._is_metrics:
             try:
-                return self._plain_frames(*zip(*entries))
+                return self._plain_frames(entries)
             except (_NotPlain, *UNDECODABLE):
                 pass
         found: List[Decoded] = []
@@ -294,30 +295,23 @@ class StreamDecoder:
                 found.append((entry, error))
         return found
 
-    def _plain_frames(
-        self,
-        texts: Tuple[bytes, ...],
-        times: Tuple[float, ...],
-        wires: Tuple[Optional[Wire], ...],
-        gaps: Tuple[Optional[Gap], ...],
-    ) -> List[Decoded]:
-        """Return the frames of texts that all are plain telemetry; raise where one is not.
+    def _plain_frames(self, entries: Sequence[Entry]) -> List[Decoded]:
+        """Return the frames of entries that all are plain telemetry; raise where one is not.
 
-        What nearly every frame goes through. Each step is one loop in C over all of them.
+        What nearly every frame goes through.
         """
-        own = self._source_id
-        if any(wires) or any(gaps):
-            raise _NotPlain
-        parsed = parse_each(self._parse_likely, texts)
-        for points in map(_get_points, parsed):
-            for point in points:
-                if point.source_id != own:
-                    raise _NotPlain
-        frames: List[Decoded] = list(map(_new, repeat(TelemetryFrame, len(texts))))
-        consume(map(_set_points, frames, map(_get_points, parsed)))
-        consume(map(_set_stream, frames, repeat(self._stream)))
-        consume(map(_set_received_at, frames, times))
-        consume(map(_set_raw, frames, texts if self._keep_raw else repeat(None)))
+        parse, stream, keep_raw = self._parse_exactly, self._stream, self._keep_raw
+        frames: List[Decoded] = []
+        for text, received_at, wire, gap in entries:
+            if wire is not None or gap is not None:
+                raise _NotPlain
+            frame: Any = parse(text)
+            _set_class(frame, TelemetryFrame)
+            _set_stream(frame, stream)
+            _set_received_at(frame, received_at)
+            _set_raw(frame, text if keep_raw else None)
+            frames.append(frame)
+        self._parse_likely = parse  # one that was odd makes no odd stream
         return frames
 
     def _parse_otherwise(self, text: bytes) -> Wire:
@@ -327,6 +321,8 @@ class StreamDecoder:
             except UNDECODABLE:
                 continue
             self._parse_likely = parser  # the next ones will be like it
+            if isinstance(wire, TelemetryFrame):
+                self._parse_exactly = parser
             return wire
         return parse(text)
 

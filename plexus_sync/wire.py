@@ -6,19 +6,19 @@ JSON, UTF-8 and types are checked; base64 is left alone. Source: 'Received frame
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Literal, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Literal, Optional, Tuple, Union
 
 import msgspec
 
 from .errors import FrameError
-from .frames import Point
-from .points import decoder_of_points, may_have_tags, prefill, prefill_tags, unset_tags
+from .frames import TelemetryFrame
 from .streams import Stream
+from .telemetry import AnyPoint, documented, served
 
 __all__ = [
-    "LIKELY",
     "UNDECODABLE",
     "DecodedVideo",
+    "Parser",
     "RawVideo",
     "Wire",
     "WireCamera",
@@ -37,7 +37,7 @@ __all__ = [
     "parse",
     "parse_base64",
     "parse_decoded_video",
-    "parse_each",
+    "parsers_for",
 ]
 
 EXCERPT_BYTES = 200  # enough to recognise a frame, too little to flood a log
@@ -46,7 +46,7 @@ EXCERPT_BYTES = 200  # enough to recognise a frame, too little to flood a log
 class WireTelemetry(msgspec.Struct, tag="telemetry"):
     """``telemetry``; its points are public already, the one place where speed pays for that."""
 
-    points: Tuple[Point, ...]
+    points: Tuple[AnyPoint, ...]
 
 
 class WireEvent(msgspec.Struct, tag="event", rename={"class_": "class"}):
@@ -126,7 +126,16 @@ class WireUnknown(msgspec.Struct):
     data: Dict[str, Any]
 
 
-Wire = Union[WireTelemetry, WireEvent, WireInit, WireVideo, WireGateway, WireError, WireUnknown]
+Wire = Union[
+    TelemetryFrame,  # as telemetry.py has it filled
+    WireTelemetry,
+    WireEvent,
+    WireInit,
+    WireVideo,
+    WireGateway,
+    WireError,
+    WireUnknown,
+]
 
 _KNOWN = (WireTelemetry, WireEvent, WireInit, RawVideo, WireGateway, WireError)
 _KNOWN_TYPES = frozenset(cls.__struct_config__.tag for cls in _KNOWN)
@@ -139,18 +148,6 @@ class LikelyTelemetry(WireTelemetry, tag=False, kw_only=True):
     """``telemetry`` on a stream of metrics."""
 
     type: Literal["telemetry"]
-
-
-class DocumentedTelemetry(LikelyTelemetry):
-    """``telemetry`` with points as the document has them."""
-
-
-class UntaggedTelemetry(LikelyTelemetry):
-    """The same, where no point has tags; they are not yet set then."""
-
-
-class ServiceTelemetry(LikelyTelemetry):
-    """``telemetry`` with points as the running service sends them, in order of the alphabet."""
 
 
 class LikelyEvent(WireEvent, tag=False, kw_only=True):
@@ -174,46 +171,41 @@ class DecodedVideo(WireVideo, kw_only=True):
 
 Parser = Callable[[bytes], Wire]
 
-_DOCUMENTED = ("source_id", "metric", "value", "timestamp", "class", "alert")
-_parse_documented: Parser = decoder_of_points(
-    DocumentedTelemetry, prefill_tags, (*_DOCUMENTED, "tags")
-)
-_parse_untagged: Parser = decoder_of_points(UntaggedTelemetry, None, _DOCUMENTED)
 
-# By kind of stream; where one fails, the next may do. The service puts ``type`` last: a parser for
-# all types looks for it first, and so reads each text twice.
-LIKELY: Dict[str, Tuple[Parser, ...]] = {
-    "metrics": (
-        _parse_documented,
-        decoder_of_points(
-            ServiceTelemetry,
-            prefill,
-            ("class", "metric", "source_id", "timestamp", "value", "alert", "tags"),
-        ),
-        decoder_of_points(LikelyTelemetry, prefill),
-    ),
-    "logs": (msgspec.json.Decoder(LikelyEvent).decode,),
-    "video": (msgspec.json.Decoder(LikelyVideo).decode,),
-}
-_parse_known: Callable[[Union[bytes, str]], Wire] = decoder_of_points(Union[_KNOWN], prefill)
+def _parser_for(wire: Any) -> Parser:
+    return msgspec.json.Decoder(wire).decode
+
+
+# The service puts ``type`` last: a parser for all types looks for it first, and so reads each text
+# twice.
+_parse_telemetry = _parser_for(LikelyTelemetry)
+_parse_event = _parser_for(LikelyEvent)
+_parse_video = _parser_for(LikelyVideo)
+
+
+def parsers_for(kind: str, source_id: str) -> Tuple[Parser, ...]:
+    """Return what parses the texts that a stream lives for; where one fails, the next may do.
+
+    The last one does not ask for the device, and takes whatever is well-formed.
+    """
+    if kind == "logs":
+        return (_parse_event,)
+    if kind == "video":
+        return (_parse_video,)
+    return (
+        _parser_for(documented(source_id)),
+        _parser_for(served(source_id)),
+        _parse_telemetry,
+    )
+
+
+_parse_known: Callable[[Union[bytes, str]], Wire] = msgspec.json.Decoder(Union[_KNOWN]).decode
 _parse_object = msgspec.json.Decoder(Dict[str, Any]).decode
 parse_decoded_video = msgspec.json.Decoder(DecodedVideo).decode
 parse_base64 = msgspec.json.Decoder(bytes).decode
 
 # RecursionError: JSON nested too deep; UnicodeDecodeError and UnicodeEncodeError: no valid text.
 UNDECODABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
-
-
-def parse_each(parser: Parser, texts: Sequence[bytes]) -> List[Any]:
-    """Return what the parser makes of each of many texts; raise what it raises.
-
-    To look whether any of them has tags costs less than to let msgspec ask each point for them.
-    """
-    if parser is not _parse_documented or may_have_tags(texts):
-        return list(map(parser, texts))
-    wires = list(map(_parse_untagged, texts))
-    unset_tags(wires)
-    return wires
 
 
 def parse(text: Union[bytes, str]) -> Wire:
@@ -276,7 +268,7 @@ def is_gateway_notice(wire: Wire) -> bool:
 
 def is_data(wire: Wire) -> bool:
     """Return whether it is a telemetry, event or video frame."""
-    return isinstance(wire, (WireTelemetry, WireEvent, WireVideo))
+    return isinstance(wire, (TelemetryFrame, WireTelemetry, WireEvent, WireVideo))
 
 
 def camera_of(wire: Optional[Wire]) -> Optional[str]:

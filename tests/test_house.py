@@ -21,7 +21,7 @@ DATA = pathlib.Path(__file__).parent / "data"
 FLOORS = {
     "words": "_version errors plain streams files frames state status deadline latch loss throttle"
     " gaps",
-    "wire": "deflate framing points wire decode",
+    "wire": "deflate framing telemetry wire decode",
     "edges": "endings reconnect judge retrying settings interrupt line heads proxies upgrade"
     " dialing transport",
     "one stream's life": "lookout buffers pictures inbox sorting session reader",

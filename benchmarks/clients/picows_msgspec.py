@@ -6,7 +6,8 @@ from typing import Any, Optional, Tuple, Union
 
 import msgspec
 
-from plexus_sync import Point, TelemetryFrame, VideoFrame
+from plexus_sync import TelemetryFrame, VideoFrame
+from plexus_sync.telemetry import AnyPoint
 
 from ..touch import Handler
 from . import Connect, picows_orjson
@@ -15,7 +16,9 @@ STYLE = "objects"
 
 
 class _Telemetry(msgspec.Struct):
-    points: Tuple[Point, ...]
+    # With plain ``Point``, whose missing members msgspec finds by exceptions, it takes half as long
+    # again.
+    points: Tuple[AnyPoint, ...]
 
 
 class _Picture(msgspec.Struct):
