@@ -26,11 +26,13 @@ from .frames import (
 from .streams import MetricsStream, Stream, VideoStream
 from .telemetry import OwnTelemetry
 from .wire import (
+    PARSERS,
     UNDECODABLE,
     DecodedVideo,
     LikelyEvent,
     LikelyTelemetry,
     LikelyVideo,
+    Parser,
     RawVideo,
     Wire,
     WireCamera,
@@ -45,7 +47,6 @@ from .wire import (
     parse,
     parse_base64,
     parse_decoded_video,
-    parsers_for,
 )
 
 __all__ = ["Decoded", "Entry", "StreamDecoder", "decode"]
@@ -229,8 +230,8 @@ class StreamDecoder:
         self._keep_raw = keep_raw
         self._is_metrics = isinstance(stream, MetricsStream)
         self._is_video = isinstance(stream, VideoStream)
-        self._parsers = parsers_for(stream.kind, stream.source_id)
-        self._parse_exactly = self._parse_likely = self._parsers[0]
+        self._parsers: Dict[int, Parser] = {}  # those that were wanted so far: each takes 2 KB
+        self._parse_exactly = self._parse_likely = self._parser(0)
 
     def parse(self, text: bytes) -> Wire:
         """Return the wire object of a text; FrameError where it is none."""
@@ -314,8 +315,15 @@ class StreamDecoder:
         self._parse_likely = parse  # one that was odd makes no odd stream
         return frames
 
+    def _parser(self, number: int) -> Parser:
+        parser = self._parsers.get(number)
+        if parser is None:  # reader and dispatcher may both make it; they are the same
+            parser = self._parsers[number] = PARSERS[self._stream.kind][number](self._source_id)
+        return parser
+
     def _parse_otherwise(self, text: bytes) -> Wire:
-        for parser in self._parsers:
+        for number in range(len(PARSERS[self._stream.kind])):
+            parser = self._parser(number)
             try:
                 wire = parser(text)
             except UNDECODABLE:

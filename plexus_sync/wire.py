@@ -16,6 +16,7 @@ from .streams import Stream
 from .telemetry import AnyPoint, documented, served
 
 __all__ = [
+    "PARSERS",
     "UNDECODABLE",
     "DecodedVideo",
     "Parser",
@@ -37,7 +38,6 @@ __all__ = [
     "parse",
     "parse_base64",
     "parse_decoded_video",
-    "parsers_for",
 ]
 
 EXCERPT_BYTES = 200  # enough to recognise a frame, too little to flood a log
@@ -182,23 +182,17 @@ _parse_telemetry = _parser_for(LikelyTelemetry)
 _parse_event = _parser_for(LikelyEvent)
 _parse_video = _parser_for(LikelyVideo)
 
-
-def parsers_for(kind: str, source_id: str) -> Tuple[Parser, ...]:
-    """Return what parses the texts that a stream lives for; where one fails, the next may do.
-
-    The last one does not ask for the device, and takes whatever is well-formed.
-    """
-    if kind == "logs":
-        return (_parse_event,)
-    if kind == "video":
-        return (_parse_video,)
-    return (
-        _parser_for(documented(source_id)),
-        _parser_for(served(source_id)),
-        _parse_telemetry,
-    )
-
-
+# By kind of stream, what makes the parsers for a device; where one fails, the next may do. The last
+# one does not ask for the device, and takes whatever is well-formed.
+PARSERS: Dict[str, Tuple[Callable[[str], Parser], ...]] = {
+    "metrics": (
+        lambda source_id: _parser_for(documented(source_id)),
+        lambda source_id: _parser_for(served(source_id)),
+        lambda _: _parse_telemetry,
+    ),
+    "logs": (lambda _: _parse_event,),
+    "video": (lambda _: _parse_video,),
+}
 _parse_known: Callable[[Union[bytes, str]], Wire] = msgspec.json.Decoder(Union[_KNOWN]).decode
 _parse_object = msgspec.json.Decoder(Dict[str, Any]).decode
 parse_decoded_video = msgspec.json.Decoder(DecodedVideo).decode

@@ -1,7 +1,8 @@
 """One small file for each client: what its user would write, as fast as its library lets him.
 
 Each has ``STYLE``, what it hands over ("dicts" or "objects"), and ``run(connect, handle)``, which
-hands every frame of every source to ``handle`` until the server has closed all connections.
+hands every frame of every source to ``handle`` until the server has closed all connections. Those
+with ``ON_LOOP`` have no other thread than the one that runs their event loop.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from ..touch import Handler
 from . import AUTH, Connect
 
 STYLE = "dicts"
+ON_LOOP = True
 
 
 def run(connect: Connect, handle: Handler) -> None:

@@ -13,6 +13,7 @@ from ..touch import Handler
 from . import Connect, picows_orjson
 
 STYLE = "objects"
+ON_LOOP = True
 
 
 class _Telemetry(msgspec.Struct):

@@ -13,6 +13,7 @@ from ..touch import Handler
 from . import AUTH, Connect
 
 STYLE = "dicts"
+ON_LOOP = True
 _OFFER = {"Sec-WebSocket-Extensions": "permessage-deflate"}
 _TAIL = b"\x00\x00\xff\xff"  # RFC 7692 section 7.2.2
 
