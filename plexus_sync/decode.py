@@ -317,7 +317,7 @@ class StreamDecoder:
 
     def _parser(self, number: int) -> Parser:
         parser = self._parsers.get(number)
-        if parser is None:  # reader and dispatcher may both make it; they are the same
+        if parser is None:  # reader and dispatcher may both make it; either does
             parser = self._parsers[number] = PARSERS[self._stream.kind][number](self._source_id)
         return parser
 

@@ -17,6 +17,7 @@ from typing import (
     Dict,
     Generic,
     Literal,
+    NewType,
     Optional,
     SupportsIndex,
     Tuple,
@@ -36,6 +37,9 @@ class _Never(msgspec.Struct):
     """What no text holds, since it would have no end."""
 
     again: _Never
+
+
+msgspec.json.Decoder(_Never)  # for all decoders; see _only()
 
 
 _T = TypeVar("_T")
@@ -64,6 +68,7 @@ def _class_like(
     """
     namespace = {
         "__module__": __name__,
+        "__doc__": public.__doc__,
         "__slots__": (),
         # To be equal to others, and for all that attrs makes of an object.
         "__class__": property(lambda self: public),
@@ -145,11 +150,22 @@ else:
     OwnTelemetry = _OwnTelemetry
 
 
+def _only(source_id: str) -> Any:
+    """Return a type of that one string, which is equal to no other type.
+
+    msgspec leaves on a type what it knows of it, and before that is finished: whoever meets it
+    then, in another thread or after Ctrl-C, gets a decoder that crashes. typing hands out one
+    object for types that are equal. So no two decoders share one.
+    """
+    literal: Any = Literal[""]
+    return NewType("_only", literal.copy_with((str.__str__(source_id),)))  # no subclass of str
+
+
 def documented(source_id: str) -> Any:
     """Return the type of one device's telemetry as the document has it, without tags."""
-    return _OwnTelemetry[_DocumentedPoint[Literal[source_id]]]
+    return _OwnTelemetry[_DocumentedPoint[_only(source_id)]]
 
 
 def served(source_id: str) -> Any:
     """Return the type of one device's telemetry as the running service sends it."""
-    return _OwnTelemetry[_ServedPoint[Literal[source_id]]]
+    return _OwnTelemetry[_ServedPoint[_only(source_id)]]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import copy
+import enum
 import pickle
+import subprocess
+import sys
+import textwrap
 import weakref
+from typing import Literal
 
 import attrs
 import pytest
@@ -12,6 +17,7 @@ from helpers import point, telemetry
 
 from plexus_sync import MetricsStream, Point, TelemetryFrame, decode
 from plexus_sync.decode import StreamDecoder
+from plexus_sync.telemetry import documented, served
 
 METRICS = MetricsStream("robot-01")
 SHAPES = {
@@ -172,3 +178,68 @@ class TestReceived:
         """As all that attrs makes."""
         for one in (received, received.points[0]):
             assert weakref.ref(one)() is one
+
+
+class Name(str, enum.Enum):
+    """Names of devices as some programs keep them."""
+
+    ROBOT = "robot-01"
+
+
+@pytest.mark.parametrize("plain", PLAIN.values(), ids=PLAIN)
+def test_a_name_that_is_a_kind_of_str(plain):
+    """The decoder knows it by its text, also where such a Literal was made before."""
+    assert Literal[Name.ROBOT].__args__ == (Name.ROBOT,)
+    decoder = StreamDecoder(MetricsStream(Name.ROBOT), keep_raw=False)
+    assert decoder.frame(plain, 1.0) == decode(plain)
+    assert StreamDecoder(METRICS, keep_raw=False).frame(plain, 1.0) == decode(plain)
+
+
+# What a decoder is made of must not be met half-made: msgspec crashes then, and the process ends.
+PREPARATION = f"""
+import sys, threading
+from plexus_sync import MetricsStream
+from plexus_sync.decode import StreamDecoder
+
+def decode(name):
+    for text in {list(PLAIN.values())!r}:
+        text = text.replace(b"robot-01", name.encode())
+        frame = StreamDecoder(MetricsStream(name), False).frame(text, 1.0)
+        assert frame.points[0].source_id == name
+
+def decode_together(name, barrier):
+    barrier.wait()
+    decode(name)
+"""
+
+
+def run(program):
+    """Run it in a process of its own."""
+    source = PREPARATION + textwrap.dedent(program)
+    subprocess.run([sys.executable, "-c", source], check=True)
+
+
+def test_decoders_made_at_once():
+    """Two streams of one device, each with a thread that makes a decoder."""
+    run(
+        """
+        sys.setswitchinterval(1e-6)
+        for number in range(300):
+            given = (f"robot-{number}", threading.Barrier(2))
+            threads = [threading.Thread(target=decode_together, args=given) for _ in "ab"]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        """
+    )
+
+
+@pytest.mark.parametrize("telemetry_of", [documented, served])
+def test_no_two_decoders_share_a_type(telemetry_of):
+    """So what Ctrl-C leaves half-made is met by nobody."""
+    first, second = telemetry_of("robot-01"), telemetry_of("robot-01")
+    (first_point,), (second_point,) = first.__args__, second.__args__
+    assert first is not second
+    assert first_point is not second_point
+    assert first_point.__args__ != second_point.__args__
