@@ -1,8 +1,8 @@
 """From wire objects to the public frames; pure.
 
 Parsing and building are apart because a stream's reader needs the first where it must know a
-frame's type or camera, while the second, dearer one runs where the callbacks run, and never for a
-frame that an overflow has dropped.
+frame's type or camera, while the second, which takes the base64 off pictures, runs where the
+callbacks run, and never for a frame that an overflow has dropped.
 """
 
 from __future__ import annotations
@@ -216,8 +216,9 @@ class StreamDecoder:
         "_is_metrics",
         "_is_video",
         "_keep_raw",
-        "_parse_exactly",
-        "_parse_likely",
+        "_makers",
+        "_parse_last",
+        "_parse_plain",
         "_parsers",
         "_source_id",
         "_stream",
@@ -230,13 +231,15 @@ class StreamDecoder:
         self._keep_raw = keep_raw
         self._is_metrics = isinstance(stream, MetricsStream)
         self._is_video = isinstance(stream, VideoStream)
+        self._makers = PARSERS[stream.kind]
         self._parsers: Dict[int, Parser] = {}  # those that were wanted so far: each takes 2 KB
-        self._parse_exactly = self._parse_likely = self._parser(0)
+        # What the last text was parsed with, and the last one that gave plain telemetry.
+        self._parse_last = self._parse_plain = self._parser(0)
 
     def parse(self, text: bytes) -> Wire:
         """Return the wire object of a text; FrameError where it is none."""
         try:
-            return self._parse_likely(text)
+            return self._parse_last(text)
         except UNDECODABLE:
             return self._parse_otherwise(text)
 
@@ -282,13 +285,13 @@ class StreamDecoder:
 
     def frames(self, entries: Sequence[Entry]) -> List[Decoded]:
         """Return what becomes of each of many entries."""
-        if len(entries) > 1 and self._is_metrics:
+        found: List[Decoded] = []
+        if self._is_metrics:
             try:
-                return self._plain_frames(entries)
+                self._add_plain(entries, found)
             except (_NotPlain, *UNDECODABLE):
                 pass
-        found: List[Decoded] = []
-        for entry in entries:
+        for entry in entries[len(found) :]:
             text, received_at, wire, _ = entry
             try:
                 found.append((entry, self.frame(text, received_at, wire)))
@@ -296,13 +299,12 @@ class StreamDecoder:
                 found.append((entry, error))
         return found
 
-    def _plain_frames(self, entries: Sequence[Entry]) -> List[Decoded]:
-        """Return the frames of entries that all are plain telemetry; raise where one is not.
+    def _add_plain(self, entries: Sequence[Entry], found: List[Decoded]) -> None:
+        """Add the frames of entries that are plain telemetry; raise at the first that is not.
 
         What nearly every frame goes through.
         """
-        parse, stream, keep_raw = self._parse_exactly, self._stream, self._keep_raw
-        frames: List[Decoded] = []
+        parse, stream, keep_raw = self._parse_plain, self._stream, self._keep_raw
         for text, received_at, wire, gap in entries:
             if wire is not None or gap is not None:
                 raise _NotPlain
@@ -311,26 +313,24 @@ class StreamDecoder:
             _set_stream(frame, stream)
             _set_received_at(frame, received_at)
             _set_raw(frame, text if keep_raw else None)
-            frames.append(frame)
-        self._parse_likely = parse  # one that was odd makes no odd stream
-        return frames
+            found.append(frame)
 
     def _parser(self, number: int) -> Parser:
         parser = self._parsers.get(number)
         if parser is None:  # reader and dispatcher may both make it; either does
-            parser = self._parsers[number] = PARSERS[self._stream.kind][number](self._source_id)
+            parser = self._parsers[number] = self._makers[number](self._source_id)
         return parser
 
     def _parse_otherwise(self, text: bytes) -> Wire:
-        for number in range(len(PARSERS[self._stream.kind])):
+        for number in range(len(self._makers)):
             parser = self._parser(number)
             try:
                 wire = parser(text)
             except UNDECODABLE:
                 continue
-            self._parse_likely = parser  # the next ones will be like it
+            self._parse_last = parser  # the next ones will be like it
             if isinstance(wire, TelemetryFrame):
-                self._parse_exactly = parser
+                self._parse_plain = parser
             return wire
         return parse(text)
 

@@ -30,7 +30,7 @@ import msgspec
 
 from .frames import Point, TelemetryFrame
 
-__all__ = ["AnyPoint", "OwnTelemetry", "documented", "served"]
+__all__ = ["AnyPoint", "OwnTelemetry", "telemetry_as_documented", "telemetry_as_served"]
 
 
 class _Never(msgspec.Struct):
@@ -46,7 +46,7 @@ _T = TypeVar("_T")
 
 
 class _Filled(Generic[_T]):
-    """What msgspec fills; what is copied or pickled becomes an object of the public class."""
+    """What msgspec fills; a point that is copied or pickled becomes one of the public class."""
 
     __slots__ = ()
 
@@ -134,10 +134,11 @@ _AnyPoint = _class_like(
 
 # A frame whose points are all of one class, and of the stream's own device. The slot of ``raw`` is
 # lent to ``type``, so that it can be made a frame of the public class.
+_required = attrs.fields(TelemetryFrame).points
 _OwnTelemetry = _class_like(
     TelemetryFrame,
     "_OwnTelemetry",
-    tuple(attrs.fields(TelemetryFrame).points.evolve(name=name) for name in ("points", "type")),
+    (_required, _required.evolve(name="type")),
     {"points": Tuple[_T, ...], "type": Literal["telemetry"]},
     type=TelemetryFrame.__dict__["raw"],
 )
@@ -161,11 +162,11 @@ def _only(source_id: str) -> Any:
     return NewType("_only", literal.copy_with((str.__str__(source_id),)))  # no subclass of str
 
 
-def documented(source_id: str) -> Any:
+def telemetry_as_documented(source_id: str) -> Any:
     """Return the type of one device's telemetry as the document has it, without tags."""
     return _OwnTelemetry[_DocumentedPoint[_only(source_id)]]
 
 
-def served(source_id: str) -> Any:
+def telemetry_as_served(source_id: str) -> Any:
     """Return the type of one device's telemetry as the running service sends it."""
     return _OwnTelemetry[_ServedPoint[_only(source_id)]]

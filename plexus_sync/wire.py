@@ -1,7 +1,8 @@
 """The wire's names and shapes: the text of a message becomes a wire object, in one C pass.
 
-JSON, UTF-8 and types are checked; base64 is left alone. Source: 'Received frames' of each stream in
-'Live streams', and what the running service was seen to send beside them.
+JSON and types are checked, and UTF-8 but in members that nobody wants; base64 is left alone.
+Source: 'Received frames' of each stream in 'Live streams', and what the running service was seen to
+send beside them.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import msgspec
 from .errors import FrameError
 from .frames import TelemetryFrame
 from .streams import Stream
-from .telemetry import AnyPoint, documented, served
+from .telemetry import AnyPoint, telemetry_as_documented, telemetry_as_served
 
 __all__ = [
     "PARSERS",
     "UNDECODABLE",
     "DecodedVideo",
+    "LikelyEvent",
+    "LikelyTelemetry",
+    "LikelyVideo",
     "Parser",
     "RawVideo",
     "Wire",
@@ -44,7 +48,7 @@ EXCERPT_BYTES = 200  # enough to recognise a frame, too little to flood a log
 
 
 class WireTelemetry(msgspec.Struct, tag="telemetry"):
-    """``telemetry``; its points are public already, the one place where speed pays for that."""
+    """``telemetry``; its points are public already."""
 
     points: Tuple[AnyPoint, ...]
 
@@ -186,8 +190,8 @@ _parse_video = _parser_for(LikelyVideo)
 # one does not ask for the device, and takes whatever is well-formed.
 PARSERS: Dict[str, Tuple[Callable[[str], Parser], ...]] = {
     "metrics": (
-        lambda source_id: _parser_for(documented(source_id)),
-        lambda source_id: _parser_for(served(source_id)),
+        lambda source_id: _parser_for(telemetry_as_documented(source_id)),
+        lambda source_id: _parser_for(telemetry_as_served(source_id)),
         lambda _: _parse_telemetry,
     ),
     "logs": (lambda _: _parse_event,),

@@ -182,3 +182,8 @@ def handed_over(lane):
             found += [] if gap is None else [gap]
         found.append(item)
     return found
+
+
+def unpacked(items):
+    """Return the frames among what a decoder has made of entries."""
+    return [item[1] if isinstance(item, tuple) else item for item in items]

@@ -13,11 +13,11 @@ from typing import Literal
 
 import attrs
 import pytest
-from helpers import point, telemetry
+from helpers import point, telemetry, unpacked
 
 from plexus_sync import MetricsStream, Point, TelemetryFrame, decode
 from plexus_sync.decode import StreamDecoder
-from plexus_sync.telemetry import documented, served
+from plexus_sync.telemetry import telemetry_as_documented, telemetry_as_served
 
 METRICS = MetricsStream("robot-01")
 SHAPES = {
@@ -29,11 +29,6 @@ SHAPES = {
     "other": telemetry(point(1, tags={"a": "b"})),
 }
 PLAIN = {name: SHAPES[name] for name in ("documented", "served")}
-
-
-def unpacked(items):
-    """Return the frames among what became of entries."""
-    return [item[1] if isinstance(item, tuple) else item for item in items]
 
 
 @pytest.mark.parametrize("plain", PLAIN.values(), ids=PLAIN)
@@ -235,7 +230,7 @@ def test_decoders_made_at_once():
     )
 
 
-@pytest.mark.parametrize("telemetry_of", [documented, served])
+@pytest.mark.parametrize("telemetry_of", [telemetry_as_documented, telemetry_as_served])
 def test_no_two_decoders_share_a_type(telemetry_of):
     """So what Ctrl-C leaves half-made is met by nobody."""
     first, second = telemetry_of("robot-01"), telemetry_of("robot-01")
