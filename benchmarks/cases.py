@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Iterable, Tuple
 
 import attrs
 
@@ -23,19 +23,27 @@ class Case:
     deflate: bool = False
 
 
+def _how(options: Iterable[str]) -> str:
+    return "".join({"tls": ", TLS", "deflate": ", permessage-deflate"}[o] for o in options)
+
+
 def _telemetry(points: int, shape: str, **options: bool) -> Case:
     name = "-".join((f"telemetry-{points}", shape, *options))
-    how = "".join({"tls": ", TLS", "deflate": ", permessage-deflate"}[o] for o in options)
     plural = "point" if points == 1 else "points"
     return Case(
-        name, f"{points} {plural}, {shape} shape{how}", points=points, shape=shape, **options
+        name,
+        f"{points} {plural}, {shape} shape{_how(options)}",
+        points=points,
+        shape=shape,
+        **options,
     )
 
 
 def _jpeg(kilobytes: int, **options: bool) -> Case:
     name = "-".join((f"jpeg-{kilobytes}", *options))
-    how = ", TLS" if options.get("tls") else ""
-    return Case(name, f"{kilobytes} KB JPEG{how}", kind="video", jpeg_kb=kilobytes, **options)
+    return Case(
+        name, f"{kilobytes} KB JPEG{_how(options)}", kind="video", jpeg_kb=kilobytes, **options
+    )
 
 
 CASES: Tuple[Case, ...] = (
@@ -49,8 +57,11 @@ CASES: Tuple[Case, ...] = (
     _jpeg(50),
     _jpeg(200),
     _telemetry(10, "documented", tls=True),
+    _telemetry(10, "service", tls=True),
     _jpeg(50, tls=True),
     _telemetry(10, "documented", deflate=True),
+    _telemetry(10, "service", deflate=True),
+    _jpeg(50, deflate=True),
 )
 
 # The latency and the many sockets are measured with these frames.

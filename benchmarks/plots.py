@@ -15,7 +15,14 @@ OURS, THEIRS = "#1a6fb5", "#b8bec6"
 Bar = Tuple[str, float, float, float]  # label, median, least, greatest
 
 
-def _bars(title: str, unit: str, bars: List[Bar], file: Path, logarithmic: bool = False) -> None:
+def _bars(
+    title: str,
+    unit: str,
+    bars: List[Bar],
+    file: Path,
+    logarithmic: bool = False,
+    spread: str = "median, with the least and the greatest",
+) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -41,7 +48,7 @@ def _bars(title: str, unit: str, bars: List[Bar], file: Path, logarithmic: bool 
     if logarithmic:
         axes.set_xscale("log")
     axes.set_title(title, fontsize=10)
-    axes.set_xlabel(f"{unit}: median, with the least and the greatest", fontsize=8)
+    axes.set_xlabel(f"{unit}: {spread}", fontsize=8)
     axes.tick_params(labelsize=8)
     axes.margins(x=0.12)
     for side in ("top", "right"):
@@ -79,7 +86,8 @@ def _latency(results: Dict[str, Any], folder: Path) -> None:
                 bars.append((label, p50, p50, max(p50, p99)))
         if bars:
             title = f"From send to callback at {int(rate):,} frames a second: p50, line to p99"
-            _bars(title, "µs", bars, folder / f"latency-{rate}.svg", logarithmic=True)
+            file = folder / f"latency-{rate}.svg"
+            _bars(title, "µs", bars, file, logarithmic=True, spread="median of the rounds")
 
 
 def _sockets(results: Dict[str, Any], folder: Path) -> None:

@@ -22,6 +22,7 @@ def run(connect: Connect, handle: Handler) -> None:
             ssl=connect.ssl_context,
             compression="deflate" if connect.deflate else None,
             max_size=None,
+            max_queue=None,
         ) as connection:
             connection.send(AUTH)
             try:
