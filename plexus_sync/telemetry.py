@@ -19,7 +19,6 @@ from typing import (
     Literal,
     NewType,
     Optional,
-    SupportsIndex,
     Tuple,
     Type,
     TypeVar,
@@ -50,9 +49,10 @@ class _Filled(Generic[_T]):
 
     __slots__ = ()
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        filled: Any = self
-        return attrs.evolve(filled).__reduce_ex__(protocol)
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        plain: Any = super().__reduce_ex__(max(2, protocol))  # 0 and 1 know no slots
+        new, _, *rest = plain
+        return (new, (self.__class__,), *rest)
 
 
 def _class_like(
