@@ -332,9 +332,11 @@ class WebsocketsReader:
     def differs(self):
         """Whether it ignored what came behind a last block of deflate, or refused a close frame.
 
-        It reads no further than the block, and takes a close between fragments for an error.
+        It reads no further than the block, and takes a close between fragments for an error. And
+        it lets a message pass whose last byte zlib has held back, one more than the limit.
         """
-        return self._deflate.decoder.eof or self._closed_between_fragments
+        is_too_large = any(len(message) > LIMIT for message in self.messages)
+        return self._deflate.decoder.eof or self._closed_between_fragments or is_too_large
 
     def _take(self, frame):
         if frame.opcode == Opcode.PING:
@@ -384,6 +386,17 @@ def read(data, compressed, sizes=()):
             (Opcode.CONT, False, 0, b"\xaa\xa8\x18\x05\xa3`\x14\x0c{\x00", False),
             (Opcode.PING, True, 0, b"", False),
             (Opcode.CONT, True, 0, b"\x00", False),
+        ],
+    ),
+    [],
+)
+@example(
+    (
+        True,
+        [
+            (Opcode.TEXT, False, 4, b"", False),
+            (Opcode.CONT, False, 0, b"\xaa\xa8\x18\x05\xa3`\x14\x0c{\x00", False),
+            (Opcode.CONT, True, 0, b"", False),
         ],
     ),
     [],
