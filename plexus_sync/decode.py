@@ -200,10 +200,6 @@ def decode(data: Union[bytes, str]) -> Frame:
     return _build(parse(data), data)
 
 
-class _NotPlain(Exception):
-    """One of many frames is no plain telemetry."""
-
-
 class StreamDecoder:
     """Decodes and filters the frames of one stream.
 
@@ -285,12 +281,7 @@ class StreamDecoder:
 
     def frames(self, entries: Sequence[Entry]) -> List[Decoded]:
         """Return what becomes of each of many entries."""
-        found: List[Decoded] = []
-        if self._is_metrics:
-            try:
-                self._add_plain(entries, found)
-            except (_NotPlain, *UNDECODABLE):
-                pass
+        found = self._plain_frames(entries) if self._is_metrics else []
         for entry in entries[len(found) :]:
             text, received_at, wire, _ = entry
             try:
@@ -299,21 +290,26 @@ class StreamDecoder:
                 found.append((entry, error))
         return found
 
-    def _add_plain(self, entries: Sequence[Entry], found: List[Decoded]) -> None:
-        """Add the frames of entries that are plain telemetry; raise at the first that is not.
+    def _plain_frames(self, entries: Sequence[Entry]) -> List[Decoded]:
+        """Return the frames of the entries before the first that is no plain telemetry.
 
         What nearly every frame goes through.
         """
         parse, stream, keep_raw = self._parse_plain, self._stream, self._keep_raw
-        for text, received_at, wire, gap in entries:
-            if wire is not None or gap is not None:
-                raise _NotPlain
-            frame: Any = parse(text)
-            _set_class(frame, TelemetryFrame)
-            _set_stream(frame, stream)
-            _set_received_at(frame, received_at)
-            _set_raw(frame, text if keep_raw else None)
-            found.append(frame)
+        found: List[Decoded] = []
+        try:
+            for text, received_at, wire, gap in entries:
+                if wire is not None or gap is not None:
+                    break
+                frame: Any = parse(text)
+                _set_class(frame, TelemetryFrame)  # as in _own_telemetry
+                _set_stream(frame, stream)
+                _set_received_at(frame, received_at)
+                _set_raw(frame, text if keep_raw else None)
+                found.append(frame)
+        except UNDECODABLE:
+            pass
+        return found
 
     def _parser(self, number: int) -> Parser:
         parser = self._parsers.get(number)
